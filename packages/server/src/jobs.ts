@@ -1,0 +1,176 @@
+/**
+ * Work that must happen, even if the process is killed: a row per job, run at least once, deleted when done.
+ *
+ * A handler is therefore idempotent. A failing job is tried again with back-off (1 s, 2 s, 4 s … 5 min) for as
+ * long as its handler throws; a handler that has given up returns. Claims are leases: a killed node's jobs are
+ * taken over when the lease ends, or at once by the same node (`owner`) when it starts again.
+ */
+import type { Clock } from './clock.ts'
+import type { Database, Queryable } from './database.ts'
+import type { Diagnostics } from './diagnostics.ts'
+
+export type JobData = Readonly<Record<string, unknown>>
+export interface Job {
+  readonly id: bigint
+  readonly kind: string
+  readonly data: JobData
+  /** 1 on the first try. */
+  readonly attempt: number
+}
+
+export interface Jobs {
+  /** Declares who does a kind of job, before `start`. `atOnce` bounds how many run at the same time (default 4). */
+  handle(kind: string, run: (job: Job, signal: AbortSignal) => Promise<void>, options?: { atOnce?: number }): void
+  /** Adds a job in the caller's transaction. A key's jobs are one row: asked for again while it runs, it runs once more. */
+  enqueue(tx: Queryable, kind: string, data: JobData, options?: { key?: string; runAt?: Date }): Promise<void>
+  start(): Promise<void>
+  /** Waits until nothing is due (for tests and shutdown of tests). */
+  idle(): Promise<void>
+  /** Stops taking jobs, aborts the running ones' signal and waits for them. */
+  close(): Promise<void>
+}
+
+const LEASE_MS = 60_000
+const LONGEST_BACK_OFF_MS = 300_000
+
+interface Kind {
+  readonly run: (job: Job, signal: AbortSignal) => Promise<void>
+  readonly atOnce: number
+  running: number
+}
+
+export function openJobs(services: {
+  database: Database
+  clock: Clock
+  diagnostics: Diagnostics
+  owner: string
+}): Jobs {
+  const { database, clock, diagnostics, owner } = services
+  const kinds = new Map<string, Kind>()
+  const running = new Map<bigint, Promise<void>>()
+  const stop = new AbortController()
+  let wake = () => {}
+  let looping: Promise<void> | undefined
+
+  const claim = async (): Promise<Job[]> => {
+    const free = [...kinds].filter(([, kind]) => kind.running < kind.atOnce)
+    if (free.length === 0) return []
+    const now = clock.now()
+    const rows = await database.query<Job>(
+      `update job set claimed_by = $1, claimed_until = $2, attempt = attempt + 1
+        where id in (select id from job
+                      where kind = any($3) and run_at <= $4 and (claimed_until is null or claimed_until < $4)
+                      order by run_at, id limit 1 for update skip locked)
+       returning id, kind, data, attempt`,
+      [owner, new Date(now.getTime() + LEASE_MS), free.map(([name]) => name), now],
+    )
+    return rows
+  }
+
+  /** Deletes the job, or, if it was asked for again meanwhile, makes it wait anew. */
+  const finish = async (job: Job): Promise<void> => {
+    const gone = await database.query('delete from job where id = $1 and not again returning id', [job.id])
+    if (gone.length > 0) return
+    await database.query(
+      'update job set again = false, attempt = 0, claimed_by = null, claimed_until = null, run_at = $2 where id = $1',
+      [job.id, clock.now()],
+    )
+  }
+
+  const runOne = async (job: Job, kind: Kind): Promise<void> => {
+    kind.running++
+    try {
+      await kind.run(job, stop.signal)
+      await finish(job)
+    } catch (error) {
+      if (stop.signal.aborted) {
+        await database.query('update job set claimed_by = null, claimed_until = null where id = $1', [job.id])
+        return
+      }
+      const waitMs = Math.min(1000 * 2 ** Math.min(job.attempt - 1, 20), LONGEST_BACK_OFF_MS)
+      diagnostics.warn(`job ${job.kind} failed, next try in ${waitMs / 1000} s`, { job: job.id, data: job.data, error })
+      await database.query(
+        'update job set claimed_by = null, claimed_until = null, run_at = $2, error = $3 where id = $1',
+        [job.id, new Date(clock.now().getTime() + waitMs), String(error).slice(0, 2000)],
+      )
+    } finally {
+      kind.running--
+    }
+  }
+
+  const loop = async (): Promise<void> => {
+    let leaseAtMs = clock.monotonicMs()
+    while (!stop.signal.aborted) {
+      try {
+        if (clock.monotonicMs() - leaseAtMs > LEASE_MS / 3 && running.size > 0) {
+          leaseAtMs = clock.monotonicMs()
+          await database.query('update job set claimed_until = $2 where claimed_by = $1', [
+            owner,
+            new Date(clock.now().getTime() + LEASE_MS),
+          ])
+        }
+        const jobs = await claim()
+        for (const job of jobs) {
+          const kind = kinds.get(job.kind)
+          if (!kind) continue
+          const done = runOne(job, kind)
+            .catch((error: unknown) => diagnostics.error(`job ${job.kind} could not be put back`, { job: job.id, error }))
+            .finally(() => {
+              running.delete(job.id)
+              wake()
+            })
+          running.set(job.id, done)
+        }
+        if (jobs.length > 0) continue
+      } catch (error) {
+        diagnostics.warn('jobs cannot reach the database; trying again', { error })
+      }
+      await pause(1000)
+    }
+  }
+
+  /** A notification, a finished job or `ms` later, whichever is first. */
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      if (stop.signal.aborted) wake()
+    })
+
+  return {
+    handle(kind, run, options = {}) {
+      if (kinds.has(kind)) throw new Error(`job kind ${kind} has two handlers`)
+      kinds.set(kind, { run, atOnce: options.atOnce ?? 4, running: 0 })
+    },
+    async enqueue(tx, kind, data, options = {}) {
+      await tx.query(
+        `insert into job (kind, key, data, run_at) values ($1, $2, $3, $4)
+         on conflict (kind, key) where key is not null do update set again = job.claimed_until is not null`,
+        [kind, options.key ?? null, JSON.stringify(data), options.runAt ?? clock.now()],
+      )
+      await tx.query(`notify job`)
+    },
+    async start() {
+      await database.query('update job set claimed_by = null, claimed_until = null where claimed_by = $1', [owner])
+      await database.listen('job', () => wake())
+      looping = loop()
+    },
+    async idle() {
+      for (;;) {
+        await Promise.all(running.values())
+        const due = await database.query('select 1 from job where run_at <= $1 limit 1', [clock.now()])
+        if (due.length === 0 && running.size === 0) return
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    },
+    async close() {
+      stop.abort()
+      wake()
+      await looping
+      await Promise.all(running.values())
+    },
+  }
+}
