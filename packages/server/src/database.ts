@@ -98,7 +98,7 @@ async function listen(url: string, channel: string, heard: () => void): Promise<
  * Applies `server/sql/*.sql` in order. The migration's name is inserted first in its transaction, so of two
  * starters the primary key lets one through and the other waits, then skips.
  */
-export async function migrate(database: Database, folder = new URL('../sql/', import.meta.url)): Promise<void> {
+export async function migrate(database: Pick<Database, 'query' | 'transaction'>, folder = new URL('../sql/', import.meta.url)): Promise<void> {
   await database.query(`create table if not exists migration (name text primary key, at timestamptz not null default now())`)
   const names = (await readdir(folder)).filter((name) => /^\d+-.*\.sql$/.test(name)).sort()
   const done = new Set((await database.query<{ name: string }>('select name from migration')).map((row) => row.name))

@@ -49,7 +49,12 @@ export function openJobs(services: {
   const kinds = new Map<string, Kind>()
   const running = new Map<bigint, Promise<void>>()
   const stop = new AbortController()
-  let wake = () => {}
+  let wakeUp = () => {}
+  let woken = false
+  const wake = () => {
+    woken = true
+    wakeUp()
+  }
   let looping: Promise<void> | undefined
 
   const claim = async (): Promise<Job[]> => {
@@ -129,16 +134,18 @@ export function openJobs(services: {
     }
   }
 
-  /** A notification, a finished job or `ms` later, whichever is first. */
-  const pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      if (stop.signal.aborted) wake()
-    })
+  /** Until a notification, a finished job or `ms` later; at once when one of them came since the last pause. */
+  const pause = async (ms: number): Promise<void> => {
+    if (!woken && !stop.signal.aborted)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms)
+        wakeUp = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    woken = false
+  }
 
   return {
     handle(kind, run, options = {}) {
@@ -155,7 +162,7 @@ export function openJobs(services: {
     },
     async start() {
       await database.query('update job set claimed_by = null, claimed_until = null where claimed_by = $1', [owner])
-      await database.listen('job', () => wake())
+      await database.listen('job', wake)
       looping = loop()
     },
     async idle() {

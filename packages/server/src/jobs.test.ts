@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { systemClock } from './clock.ts'
+import type { Database } from './database.ts'
+import { openDiagnostics } from './diagnostics.ts'
+import { openEvents } from './events.ts'
+import { openJobs } from './jobs.ts'
+import type { Jobs } from './jobs.ts'
+import { serverDatabase } from './testing.ts'
+
+const diagnostics = openDiagnostics({ level: 'error' })
+
+const jobsOf = (database: Database, owner: string): Jobs => openJobs({ database, clock: systemClock, diagnostics, owner })
+
+test('a job whose process dies runs again when the same node starts', async () => {
+  await using opened = await serverDatabase()
+  const { database } = opened
+  const first = jobsOf(database, 'node')
+  // What a killed process leaves: a claimed row and nobody working on it.
+  await first.enqueue(database, 'greet', { name: 'Ada' })
+  await database.query(`update job set claimed_by = 'node', claimed_until = now() + interval '1 minute', attempt = 1`)
+  const greeted: unknown[] = []
+  const second = jobsOf(database, 'node')
+  second.handle('greet', async (job) => void greeted.push([job.data['name'], job.attempt]))
+  await second.start()
+  await second.idle()
+  await second.close()
+  assert.deepEqual(greeted, [['Ada', 2]])
+})
+
+test('a job that fails is tried again, and one that succeeds is gone', async () => {
+  await using opened = await serverDatabase()
+  const jobs = jobsOf(opened.database, 'node')
+  let tries = 0
+  jobs.handle('flaky', async () => {
+    tries++
+    if (tries === 1) throw new Error('not yet')
+  })
+  await jobs.enqueue(opened.database, 'flaky', {})
+  await jobs.start()
+  while (tries < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+  await jobs.idle()
+  await jobs.close()
+  assert.deepEqual(await opened.database.query('select 1 from job'), [])
+})
+
+test('what is asked for again while it runs, runs once more', async () => {
+  await using opened = await serverDatabase()
+  const { database } = opened
+  const jobs = jobsOf(database, 'node')
+  let runs = 0
+  jobs.handle('build', async () => {
+    runs++
+    if (runs > 1) return
+    await jobs.enqueue(database, 'build', {}, { key: 'app' })
+    await jobs.enqueue(database, 'build', {}, { key: 'app' })
+  })
+  await jobs.enqueue(database, 'build', {}, { key: 'app' })
+  await jobs.start()
+  while (runs < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+  await jobs.idle()
+  await jobs.close()
+  assert.equal(runs, 2)
+})
+
+test('an event whose transaction rolls back was never said', async () => {
+  await using opened = await serverDatabase()
+  const { database } = opened
+  const jobs = jobsOf(database, 'node')
+  const events = openEvents({ jobs, clock: systemClock })
+  const heard: string[] = []
+  events.on('contributed', 'listener', async (data) => void heard.push(data.contribution))
+  await jobs.start()
+  const app = '00000000-0000-8000-8000-000000000001'
+  await assert.rejects(
+    database.transaction(async (tx) => {
+      await events.emit(tx, 'contributed', { app, contribution: 'undone' })
+      throw new Error('rolled back')
+    }),
+    /rolled back/,
+  )
+  await database.transaction((tx) => events.emit(tx, 'contributed', { app, contribution: 'kept' }))
+  while (heard.length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  await jobs.idle()
+  await jobs.close()
+  assert.deepEqual(heard, ['kept'])
+})
