@@ -1,0 +1,137 @@
+/** apps: from the URL of a public repository to a running app, and what anyone may know of it. */
+import * as z from 'zod'
+import { method } from '../method.ts'
+import { app, bigCount, gitRef, id, instant, micros, pageSize, repositoryUrl } from '../wire.ts'
+import {
+  appSummary,
+  contribution,
+  costDay,
+  deployment,
+  instance,
+  limits,
+  logLine,
+  meteredCost,
+  release,
+  stateChange,
+} from './app-shapes.ts'
+
+const EXAMPLE_APP = 'hello--octo'
+
+const deploy = method({
+  service: 'apps',
+  name: 'deploy',
+  summary: 'Fetch a public repository, build it and run it under its own host name.',
+  input: z.strictObject({ url: repositoryUrl, ref: gitRef.optional() }),
+  output: z.object({ deployment, app: appSummary }),
+  safe: false,
+  policy: 'caller',
+  meters: ['build'],
+  example: { url: 'https://forge.example/octo/hello' },
+})
+
+const get = method({
+  service: 'apps',
+  name: 'get',
+  summary: 'All that is public about one app: state, money, releases, instances, payers.',
+  input: z.strictObject({ app }),
+  output: appSummary.extend({
+    description: z.string().nullable(),
+    /** The admin's public key, if someone runs it. */
+    admin: z.string().nullable(),
+    /** The caller may stop and run it. */
+    mayAdminister: z.boolean(),
+    reserveTarget: micros,
+    chargedTo: instant.nullable(),
+    /** Metered since `chargedTo`, not yet posted. */
+    unposted: micros,
+    maxBurnPerHour: micros,
+    limits,
+    /** Mean cost and income a day over the last 30, and what the mean is made of. */
+    costPerDay: micros,
+    incomePerDay: micros,
+    costs: z.array(meteredCost),
+    days: z.array(costDay),
+    deployment: deployment.nullable(),
+    releases: z.array(release),
+    instances: z.array(instance),
+    /** Config that is not secret. */
+    config: z.record(z.string(), z.string()),
+    payers: z.number().int(),
+    contributions: z.array(contribution),
+    history: z.array(stateChange),
+  }),
+  safe: true,
+  policy: 'anyone',
+  meters: [],
+  example: { app: EXAMPLE_APP },
+})
+
+const list = method({
+  service: 'apps',
+  name: 'list',
+  summary: 'Every app on this node, soonest to stop first.',
+  input: z.strictObject({}),
+  output: z.object({ apps: z.array(appSummary) }),
+  safe: true,
+  policy: 'anyone',
+  meters: [],
+  example: {},
+})
+
+const logs = method({
+  service: 'apps',
+  name: 'logs',
+  summary: 'What an app and its builds printed, oldest first.',
+  input: z.strictObject({
+    app,
+    after: bigCount.optional(),
+    source: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,62}$/)
+      .optional(),
+    limit: pageSize.optional(),
+  }),
+  output: z.object({ lines: z.array(logLine), next: bigCount }),
+  safe: true,
+  policy: 'anyone',
+  meters: [],
+  example: { app: EXAMPLE_APP, after: '120' },
+})
+
+const stop = method({
+  service: 'apps',
+  name: 'stop',
+  summary: 'Stop an app until it is run again; its data and its money stay.',
+  input: z.strictObject({ app }),
+  output: appSummary,
+  safe: false,
+  policy: 'admin',
+  meters: [],
+  example: { app: EXAMPLE_APP },
+})
+
+const run = method({
+  service: 'apps',
+  name: 'run',
+  summary: 'Run an app that was stopped.',
+  input: z.strictObject({ app }),
+  output: appSummary,
+  safe: false,
+  policy: 'admin',
+  meters: ['cpu', 'memory', 'disk'],
+  example: { app: EXAMPLE_APP },
+})
+
+const getDeployment = method({
+  service: 'apps',
+  name: 'deployment',
+  summary: 'How far a deployment has come, what it cost so far and what it can cost at most.',
+  input: z.strictObject({ id }),
+  output: deployment,
+  safe: true,
+  policy: 'anyone',
+  meters: [],
+  example: { id: '01938f5e-7a00-7000-8000-000000000000' },
+})
+
+export const apps = { deploy, get, list, logs, stop, run, deployment: getDeployment }
