@@ -123,7 +123,8 @@ function int64(value: bigint): Bytes {
 }
 
 function int16(value: number): Bytes {
-  if (!Number.isInteger(value) || value < -32_768 || value > 32_767) throw new Malformed(`${value} does not fit 2 bytes`)
+  if (!Number.isInteger(value) || value < -32_768 || value > 32_767)
+    throw new Malformed(`${value} does not fit 2 bytes`)
   const bytes = new Uint8Array(2)
   new DataView(bytes.buffer).setInt16(0, value)
   return bytes

@@ -49,7 +49,9 @@ export function pathOf({ service, name }: Pick<Method, 'service' | 'name'>): str
   return `/oc/${service}/${name}`
 }
 
-export type Read<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly problem: string }
+export type Read<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly problem: string }
 
 /** The wire's JSON, or a GET's query as an object of strings, to what the handler is given. */
 export function readInput<M extends Method>(declared: M, wire: unknown): Read<InputOf<M>> {

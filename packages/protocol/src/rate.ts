@@ -20,7 +20,8 @@ export interface Rated {
 
 export function rate({ usage, price, carried }: { usage: bigint; price: Price; carried: bigint }): Rated {
   if (usage < 0n) throw new Malformed('usage cannot be negative')
-  if (carried < 0n || carried >= price.per) throw new Malformed('a carried remainder is less than one micro of its price')
+  if (carried < 0n || carried >= price.per)
+    throw new Malformed('a carried remainder is less than one micro of its price')
   const owed = usage * price.micros + carried
   return { micros: owed / price.per, carried: owed % price.per }
 }

@@ -78,7 +78,10 @@ export const app = slug.describe('the slug or the id of an app')
 export const gitRef = z
   .string()
   .max(250)
-  .regex(/^(?!.*(?:\.\.|@\{|\/\/|\.lock$))[A-Za-z0-9_][A-Za-z0-9_./+-]*$/, 'not the name of a branch, a tag or a commit')
+  .regex(
+    /^(?!.*(?:\.\.|@\{|\/\/|\.lock$))[A-Za-z0-9_][A-Za-z0-9_./+-]*$/,
+    'not the name of a branch, a tag or a commit',
+  )
 
 /** Where a public repository is; whether this node fetches from there is for the node to say. */
 export const repositoryUrl = z
