@@ -78,6 +78,7 @@ export {
   HTTP_STATUS,
   isRefusal,
   isRefusalStatus,
+  isRetryable,
   problemOf,
   PROBLEM_TYPE,
   refusalOf,

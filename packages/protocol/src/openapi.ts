@@ -85,6 +85,7 @@ const PROBLEM_SCHEMA = {
     status: { type: 'integer' },
     detail: { type: 'string' },
     ocStatus: { type: 'string' },
+    nextStep: { type: 'string' },
     instance: { type: 'string' },
     retryable: { type: 'boolean' },
     retryAfterSeconds: { type: 'integer' },

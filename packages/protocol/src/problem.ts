@@ -6,6 +6,7 @@
  */
 import * as z from 'zod'
 import type { Micros } from './micros.ts'
+import { micros } from './wire.ts'
 
 /** Each status a node may answer with, and the HTTP status it travels under. */
 export const HTTP_STATUS = {
@@ -41,27 +42,32 @@ export type RefusalStatus = keyof typeof HTTP_STATUS
 export type OcStatus = 'ok' | RefusalStatus
 
 export interface Refusal {
-  readonly refused: true
-  readonly status: RefusalStatus
-  /** One or two sentences: what happened, what it cost, what to do. */
-  readonly detail: string
-  /** The same request, sent again later or after a payment, may succeed. */
-  readonly retryable: boolean
+  readonly refusal: RefusalStatus
+  /** What happened, and what it cost. */
+  readonly sentence: string
+  /** What to do about it. */
+  readonly nextStep?: string
   readonly retryAfterSeconds?: number
   /** The smallest payment that turns this no into a yes. */
   readonly minimum?: Micros
 }
 
 export function refuse(
-  status: RefusalStatus,
-  detail: string,
-  more: { readonly retryAfterSeconds?: number; readonly minimum?: Micros } = {},
+  refusal: RefusalStatus,
+  sentence: string,
+  nextStep?: string,
+  terms: { readonly retryAfterSeconds?: number; readonly minimum?: Micros } = {},
 ): Refusal {
-  return { refused: true, status, detail, retryable: RETRYABLE.has(HTTP_STATUS[status]), ...more }
+  return { refusal, sentence, ...(nextStep === undefined ? {} : { nextStep }), ...terms }
 }
 
 export function isRefusal(value: unknown): value is Refusal {
-  return typeof value === 'object' && value !== null && (value as { refused?: unknown }).refused === true
+  return typeof value === 'object' && value !== null && 'refusal' in value && 'sentence' in value
+}
+
+/** The same request, sent again later or after a payment, may succeed. */
+export function isRetryable({ refusal }: Refusal): boolean {
+  return RETRYABLE.has(HTTP_STATUS[refusal])
 }
 
 export const PROBLEM_TYPE = 'application/problem+json'
@@ -75,29 +81,29 @@ const problemShape = z.object({
   status: z.number().int(),
   detail: z.string(),
   ocStatus: z.string(),
+  nextStep: z.string().optional(),
   instance: z.string().optional(),
   retryable: z.boolean().optional(),
   retryAfterSeconds: z.number().int().nonnegative().optional(),
-  minimum: z
-    .string()
-    .regex(/^\d{1,16}$/)
-    .optional(),
+  minimum: micros.optional(),
 })
 
-export type Problem = z.infer<typeof problemShape>
+/** The body as it travels. */
+export type Problem = z.input<typeof problemShape>
 
 /** The body of a refusal. `instance` is the id under which the node's operator finds this request. */
-export function problemOf(refusal: Refusal, instance?: string): Problem {
+export function problemOf(refused: Refusal, instance?: string): Problem {
+  const { refusal, sentence, minimum, ...rest } = refused
   return {
-    type: URN + refusal.status,
-    title: titleOf(refusal.status),
-    status: HTTP_STATUS[refusal.status],
-    detail: refusal.detail,
-    ocStatus: refusal.status,
+    type: URN + refusal,
+    title: titleOf(refusal),
+    status: HTTP_STATUS[refusal],
+    detail: sentence,
+    ocStatus: refusal,
+    ...rest,
     ...(instance === undefined ? {} : { instance }),
-    retryable: refusal.retryable,
-    ...(refusal.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: refusal.retryAfterSeconds }),
-    ...(refusal.minimum === undefined ? {} : { minimum: refusal.minimum.toString() }),
+    retryable: isRetryable(refused),
+    ...(minimum === undefined ? {} : { minimum: minimum.toString() }),
   }
 }
 
@@ -105,16 +111,11 @@ export function problemOf(refusal: Refusal, instance?: string): Problem {
 export function refusalOf(body: unknown): Refusal | undefined {
   const read = problemShape.safeParse(body)
   if (!read.success) return undefined
-  const { detail, ocStatus, retryable, retryAfterSeconds, minimum } = read.data
-  const status = knownStatus(ocStatus)
-  return {
-    refused: true,
-    status,
-    detail,
-    retryable: retryable ?? RETRYABLE.has(HTTP_STATUS[status]),
+  const { detail, ocStatus, nextStep, retryAfterSeconds, minimum } = read.data
+  return refuse(knownStatus(ocStatus), detail, nextStep, {
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-    ...(minimum === undefined ? {} : { minimum: BigInt(minimum) }),
-  }
+    ...(minimum === undefined ? {} : { minimum }),
+  })
 }
 
 export function isRefusalStatus(text: string): text is RefusalStatus {

@@ -1,20 +1,19 @@
 /** What methods say about an app: the shapes that several of them answer with. */
 import * as z from 'zod'
 import { METERS } from '../meters.ts'
-import { bigCount, bigInteger, id, instant, micros } from '../wire.ts'
+import { bigInteger, id, instant, micros } from '../wire.ts'
 
 /** Money decides the state; these are the only ones. */
 export const state = z.enum(['funded', 'low', 'thrifty', 'frozen', 'archived'])
 
-/** Whether it is running just now, apart from money. */
+/** What it is doing just now, apart from money; `none` before its first release. */
 export const activity = z.enum(['none', 'starting', 'awake', 'asleep', 'stopped', 'failing'])
 
-export const runway = z.object({
-  /** Both absent: nothing costs anything, so nothing ends. */
-  earliest: instant.nullable(),
-  latest: instant.nullable(),
-  estimate: z.boolean(),
-})
+/** A date is null where there is no end, because nothing costs anything. */
+export const runway = z.object({ earliest: instant.nullable(), latest: instant.nullable(), estimate: z.boolean() })
+
+/** What an amount buys, rounded down; null: more than anyone plans for. */
+export const offer = z.object({ amount: micros, buysSeconds: z.number().int().nullable() })
 
 export const limits = z.object({
   cpuPercent: z.number().int(),
@@ -24,22 +23,31 @@ export const limits = z.object({
   requestsPerHour: z.number().int(),
 })
 
-export const appSummary = z.object({
-  id,
-  slug: z.string(),
-  name: z.string(),
+export const commit = z.object({ hash: z.string(), subject: z.string(), at: instant })
+
+export const appName = z.object({ id, slug: z.string(), name: z.string(), owner: z.string() })
+
+export const appSummary = appName.extend({
+  description: z.string(),
   /** The public repository it came from. */
   repository: z.string(),
-  commit: z.string().nullable(),
+  commit: commit.nullable(),
   /** Where it answers, and where its page is. */
   url: z.string(),
   page: z.string(),
   state,
+  stateSince: instant,
   activity,
+  /** An admin stopped it. */
+  stopped: z.boolean(),
   createdAt: instant,
   asset: z.string(),
+  /** Money above the reserve, what is on hold included. */
   purse: micros,
   reserve: micros,
+  /** Null before anything was charged. */
+  costPerDay: micros.nullable(),
+  maxBurnPerHour: micros,
   runway,
 })
 
@@ -49,6 +57,8 @@ export const meteredCost = z.object({ meter: z.enum(METERS), used: bigInteger, c
 export const step = z.object({
   name: z.enum(['fetch', 'build', 'run']),
   status: z.enum(['waiting', 'running', 'done', 'failed', 'skipped']),
+  /** What it did or does, in a few words. */
+  detail: z.string(),
   startedAt: instant.nullable(),
   endedAt: instant.nullable(),
   cost: micros,
@@ -56,39 +66,22 @@ export const step = z.object({
 
 export const deployment = z.object({
   id,
-  app: id,
-  slug: z.string(),
-  status: z.enum(['queued', 'unfunded', 'fetching', 'building', 'starting', 'live', 'failed', 'replaced']),
+  app: appName,
+  /** `waiting` for money or its turn; `replaced` by a newer one. */
+  status: z.enum(['waiting', 'fetching', 'building', 'starting', 'running', 'failed', 'replaced']),
   ref: z.string().nullable(),
-  commit: z.string().nullable(),
-  /** SHA-256 of the release image. */
+  commit: commit.nullable(),
+  /** SHA-256 of the release image, hex. */
   release: z.string().nullable(),
   steps: z.array(step),
   cost: micros,
   /** The most that it can cost. */
   ceiling: micros,
+  payer: z.enum(['purse', 'allowance']).nullable(),
   /** Why it failed or waits: what happened, what it cost, what to do. */
   problem: z.string().nullable(),
   createdAt: instant,
   endedAt: instant.nullable(),
-})
-
-export const release = z.object({
-  number: z.number().int(),
-  sha256: z.string(),
-  commit: z.string(),
-  sizeBytes: z.number().int(),
-  builtAt: instant,
-  cost: micros,
-})
-
-export const instance = z.object({
-  process: z.string(),
-  release: z.number().int(),
-  activity,
-  since: instant,
-  memoryBytes: z.number().int(),
-  memoryLimitBytes: z.number().int(),
 })
 
 export const contribution = z.object({
@@ -97,20 +90,4 @@ export const contribution = z.object({
   amount: micros,
   name: z.string().nullable(),
   at: instant,
-  /** Where its first transfer stands on the ledger. */
-  seq: bigCount.nullable(),
-})
-
-export const stateChange = z.object({ state, at: instant, reason: z.string() })
-
-export const costDay = z.object({ day: z.iso.date(), costs: z.array(meteredCost), income: micros, balance: micros })
-
-export const logLine = z.object({
-  /** Its place in the app's log; give it back as `after` for what follows. */
-  cursor: bigCount,
-  at: instant,
-  /** `web`, `worker`, `build` or `node`: who said it. */
-  source: z.string(),
-  level: z.enum(['out', 'err', 'ok', 'warn']),
-  text: z.string(),
 })

@@ -1,19 +1,9 @@
 /** apps: from the URL of a public repository to a running app, and what anyone may know of it. */
 import * as z from 'zod'
 import { method } from '../method.ts'
-import { app, bigCount, gitRef, id, instant, micros, pageSize, repositoryUrl } from '../wire.ts'
-import {
-  appSummary,
-  contribution,
-  costDay,
-  deployment,
-  instance,
-  limits,
-  logLine,
-  meteredCost,
-  release,
-  stateChange,
-} from './app-shapes.ts'
+import { app, bigCount, gitRef, id, micros, pageSize, repositoryUrl } from '../wire.ts'
+import { appPage, logLine } from './app-page.ts'
+import { appName, appSummary, deployment, offer, state } from './app-shapes.ts'
 
 const EXAMPLE_APP = 'hello--octo'
 
@@ -29,37 +19,38 @@ const deploy = method({
   example: { url: 'https://forge.example/octo/hello' },
 })
 
+const quote = method({
+  service: 'apps',
+  name: 'quote',
+  summary: 'What a repository would be called here and what running it can cost, before anyone presses Deploy.',
+  input: z.strictObject({ url: repositoryUrl }),
+  output: z.object({
+    url: z.string(),
+    forge: z.string(),
+    owner: z.string(),
+    name: z.string(),
+    slug: z.string(),
+    /** Where it would answer. */
+    address: z.string(),
+    /** The app, if it is here already. */
+    app: appName.extend({ state }).nullable(),
+    buildCeiling: micros,
+    maxBurnPerHour: micros,
+    /** What the node would give a new app to start with; 0 when there is nothing left to give. */
+    allowance: micros,
+  }),
+  safe: true,
+  policy: 'anyone',
+  meters: [],
+  example: { url: 'https://forge.example/octo/hello' },
+})
+
 const get = method({
   service: 'apps',
   name: 'get',
   summary: 'All that is public about one app: state, money, releases, instances, payers.',
   input: z.strictObject({ app }),
-  output: appSummary.extend({
-    description: z.string().nullable(),
-    /** The admin's public key, if someone runs it. */
-    admin: z.string().nullable(),
-    /** The caller may stop and run it. */
-    mayAdminister: z.boolean(),
-    reserveTarget: micros,
-    chargedTo: instant.nullable(),
-    /** Metered since `chargedTo`, not yet posted. */
-    unposted: micros,
-    maxBurnPerHour: micros,
-    limits,
-    /** Mean cost and income a day over the last 30, and what the mean is made of. */
-    costPerDay: micros,
-    incomePerDay: micros,
-    costs: z.array(meteredCost),
-    days: z.array(costDay),
-    deployment: deployment.nullable(),
-    releases: z.array(release),
-    instances: z.array(instance),
-    /** Config that is not secret. */
-    config: z.record(z.string(), z.string()),
-    payers: z.number().int(),
-    contributions: z.array(contribution),
-    history: z.array(stateChange),
-  }),
+  output: appPage,
   safe: true,
   policy: 'anyone',
   meters: [],
@@ -71,7 +62,16 @@ const list = method({
   name: 'list',
   summary: 'Every app on this node, soonest to stop first.',
   input: z.strictObject({}),
-  output: z.object({ apps: z.array(appSummary) }),
+  output: z.object({
+    apps: z.array(
+      appSummary.extend({
+        /** 30 days of balance, oldest first. */
+        balances: z.array(micros),
+        /** A usual amount that helps. */
+        offer: offer.nullable(),
+      }),
+    ),
+  }),
   safe: true,
   policy: 'anyone',
   meters: [],
@@ -134,4 +134,4 @@ const getDeployment = method({
   example: { id: '01938f5e-7a00-7000-8000-000000000000' },
 })
 
-export const apps = { deploy, get, list, logs, stop, run, deployment: getDeployment }
+export const apps = { deploy, quote, get, list, logs, stop, run, deployment: getDeployment }

@@ -1,8 +1,8 @@
 /** funding: anyone may pay for any app. */
 import * as z from 'zod'
 import { method } from '../method.ts'
-import { app, bigCount, id, instant, micros, payment, publicName } from '../wire.ts'
-import { runway, state } from './app-shapes.ts'
+import { app, bigCount, id, instant, micros, pageSize, payment, publicName } from '../wire.ts'
+import { appName, contribution, offer, runway, state } from './app-shapes.ts'
 
 /** Where the parts of a payment go. They sum to the amount. */
 const parts = z.object({ commons: micros, reserve: micros, purse: micros })
@@ -13,11 +13,10 @@ const quote = method({
   summary: 'What an amount would buy for an app, after the commons and the reserve had their parts.',
   input: z.strictObject({ app, amount: payment }),
   output: z.object({
-    amount: micros,
+    ...offer.shape,
     asset: z.string(),
     parts,
-    /** Whole time that the purse's part buys at the usual cost, rounded down; null when nothing costs anything. */
-    buysSeconds: z.number().int().nullable(),
+    /** How long the app would last with it. */
     runway,
     /** The smallest payment that is taken; it always thaws. */
     minimum: micros,
@@ -46,6 +45,7 @@ const contribute = method({
     asset: z.string(),
     parts,
     at: instant,
+    /** Where its first transfer stands on the ledger. */
     seq: bigCount,
     state,
     runway,
@@ -56,4 +56,18 @@ const contribute = method({
   example: { id: '01938f5e-7a00-7000-8000-000000000000', app: 'hello--octo', amount: '5000000', name: 'tern' },
 })
 
-export const funding = { quote, contribute }
+const recent = method({
+  service: 'funding',
+  name: 'recent',
+  summary: 'Who paid last, for one app or for all of them, newest first.',
+  input: z.strictObject({ app: app.optional(), limit: pageSize.optional() }),
+  output: z.object({
+    payments: z.array(contribution.extend({ app: appName, buysSeconds: offer.shape.buysSeconds })),
+  }),
+  safe: true,
+  policy: 'anyone',
+  meters: [],
+  example: { limit: '10' },
+})
+
+export const funding = { quote, contribute, recent }

@@ -33,8 +33,13 @@ const account = method({
 const statement = method({
   service: 'ledger',
   name: 'statement',
-  summary: 'The rows of an account, oldest first, each with the balance after it.',
-  input: z.strictObject({ account: accountName, after: bigCount.optional(), limit: pageSize.optional() }),
+  summary: 'The rows of an account, each with the balance after it: newest first, or from `after` on, oldest first.',
+  input: z.strictObject({
+    account: accountName,
+    after: bigCount.optional(),
+    before: bigCount.optional(),
+    limit: pageSize.optional(),
+  }),
   output: z.object({
     account: shownAccount,
     rows: z.array(
@@ -55,7 +60,7 @@ const statement = method({
         leaf: z.string(),
       }),
     ),
-    /** Give it back as `after` for the next page; null when this is the last. */
+    /** Give it back as `after`, or `before` when newest come first, for the next page; null when this is the last. */
     next: bigCount.nullable(),
   }),
   safe: true,

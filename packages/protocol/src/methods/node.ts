@@ -47,4 +47,31 @@ const prices = method({
   example: {},
 })
 
-export const node = { info, prices }
+const totals = method({
+  service: 'node',
+  name: 'totals',
+  summary:
+    "All of the node's money in one look: what runs, what came in, what was spent, what is left for those in need.",
+  input: z.strictObject({}),
+  output: z.object({
+    asset: z.string(),
+    apps: z.number().int(),
+    running: z.number().int(),
+    frozen: z.number().int(),
+    costPerHour: micros,
+    /** Since the ledger's first row. */
+    paidIn: micros,
+    spent: micros,
+    toCommons: micros,
+    commons: micros,
+    /** What new apps start with, until its account is empty. */
+    allowance: micros,
+    allowancePerApp: micros,
+  }),
+  safe: true,
+  policy: 'anyone',
+  meters: [],
+  example: {},
+})
+
+export const node = { info, prices, totals }
