@@ -120,9 +120,11 @@ export {
   NonceWindow,
   parseNonce,
   TOKEN_LIFE_SECONDS,
+  tokenExpiry,
   type Mac,
   type Nonce,
   type TokenCheck,
+  type TokenFor,
 } from './nonce.ts'
 export { openApi, type ApiInfo } from './openapi.ts'
 export {

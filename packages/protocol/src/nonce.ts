@@ -2,7 +2,7 @@
  * Each signed request is taken once. The node gives out a token that only it can make; the caller counts behind it:
  * the signature's nonce is `<token>:<n>`, and no n is taken twice.
  *
- *   AAAAAGqxW3g.5Yw2hV0m1b0iJp6QkW3nTQ:7    expiry, unix seconds as 8 bytes . 16 bytes of a MAC : n
+ *   AAAAAGqxW3g.5Yw2hV0m1b0iJp6QkW3nTQ:7    serial 2 bytes | expiry 6 bytes, unix seconds . 16 bytes of a MAC : n
  *
  * Requests may overtake each other by WINDOW_SIZE, as in IPsec and WireGuard. The secret stays with the node:
  * it comes in as `mac`.
@@ -17,11 +17,22 @@ export const WINDOW_SIZE = 1_024
 export type Mac = (message: Uint8Array) => Uint8Array
 
 const MAX_NONCE_LENGTH = 64
+const EXPIRY_BITS = 48n
 const TOKEN = /^([\w-]{11})\.([\w-]{22})$/
 
-export function issueToken(to: { readonly did: string; readonly expiresAt: number; readonly mac: Mac }): string {
-  const expiry = expiryBytes(to.expiresAt)
-  return `${toBase64Url(expiry)}.${toBase64Url(macOf(to.mac, expiry, to.did))}`
+export interface TokenFor {
+  readonly did: string
+  /** Unix seconds. */
+  readonly expiresAt: number
+  /** 0 to 65535, at random: two programs with one key, asking in the same second, get two tokens and count apart. */
+  readonly serial: number
+  readonly mac: Mac
+}
+
+export function issueToken({ did, expiresAt, serial, mac }: TokenFor): string {
+  const head = new Uint8Array(8)
+  new DataView(head.buffer).setBigUint64(0, (BigInt(serial) << EXPIRY_BITS) | BigInt(expiresAt))
+  return `${toBase64Url(head)}.${toBase64Url(macOf(mac, head, did))}`
 }
 
 export type TokenCheck = 'good' | 'expired' | 'foreign'
@@ -31,11 +42,18 @@ export function checkToken(
   token: string,
   by: { readonly did: string; readonly now: number; readonly mac: Mac },
 ): TokenCheck {
-  const [, expiryText, macText] = TOKEN.exec(token) ?? []
-  if (expiryText === undefined || macText === undefined) return 'foreign'
-  const expiry = fromBase64Url(expiryText)
-  if (!equalBytes(fromBase64Url(macText), macOf(by.mac, expiry, by.did))) return 'foreign'
-  return new DataView(expiry.buffer).getBigUint64(0) > BigInt(by.now) ? 'good' : 'expired'
+  const [, headText, macText] = TOKEN.exec(token) ?? []
+  if (headText === undefined || macText === undefined) return 'foreign'
+  const head = fromBase64Url(headText)
+  if (!equalBytes(fromBase64Url(macText), macOf(by.mac, head, by.did))) return 'foreign'
+  return expiryIn(head) > by.now ? 'good' : 'expired'
+}
+
+/** When a token ends, in unix seconds, for its owner to read; only `checkToken` says whether it is a true one. */
+export function tokenExpiry(token: string): number {
+  const [, headText] = TOKEN.exec(token) ?? []
+  if (headText === undefined) throw new Malformed('this is not a nonce token')
+  return expiryIn(fromBase64Url(headText))
 }
 
 export interface Nonce {
@@ -86,12 +104,10 @@ export class NonceWindow {
   }
 }
 
-function expiryBytes(seconds: number): Bytes {
-  const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(seconds))
-  return bytes
+function expiryIn(head: Bytes): number {
+  return Number(BigInt.asUintN(Number(EXPIRY_BITS), new DataView(head.buffer).getBigUint64(0)))
 }
 
-function macOf(mac: Mac, expiry: Uint8Array, did: string): Uint8Array {
-  return mac(concat(expiry, utf8(did))).slice(0, 16)
+function macOf(mac: Mac, head: Uint8Array, did: string): Uint8Array {
+  return mac(concat(head, utf8(did))).slice(0, 16)
 }
