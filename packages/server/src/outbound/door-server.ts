@@ -1,0 +1,92 @@
+/**
+ * What both doors have in common: they listen on the sandboxes' side of the host, answer only sandboxes, and keep
+ * each to its limits of bytes, connections and time.
+ */
+import type { IncomingMessage, Server } from 'node:http'
+import type { AddressInfo, BlockList, Socket } from 'node:net'
+import { refuse, type Refusal } from '../refusal.ts'
+import { subnet } from './address.ts'
+import { peerOf, TooMuchTraffic, type Traffic, type TrafficTable } from './traffic.ts'
+
+export interface Listen {
+  /** The host's address on the sandboxes' side. */
+  readonly address: string
+  /** 0 or absent: any free one. */
+  readonly port?: number
+  /** Who may come, as `address/bits`. Others on the machine's networks could route to `address`. */
+  readonly peers: string
+}
+
+export interface DoorServer {
+  readonly address: string
+  readonly port: number
+  peer(req: IncomingMessage): string
+  /** Runs `work` as one of the peer's connections, within its limits; cuts `socket` when time is up. */
+  counted(row: Traffic, socket: Socket, refused: (refusal: Refusal) => void, work: () => Promise<void>): Promise<void>
+  /** Remembers for the pages that the byte limit was the reason. */
+  noteTooMuch(row: Traffic, error: unknown): void
+  close(): Promise<void>
+}
+
+const MOST_CONNECTIONS = 2000
+const HEADERS_TIMEOUT_MS = 10_000
+
+export async function listenOnDoor(
+  server: Server,
+  { listen, traffic }: { listen: Listen; traffic: TrafficTable },
+): Promise<DoorServer> {
+  const peers: BlockList = subnet(listen.peers)
+  const sockets = new Set<Socket>()
+  server.maxConnections = MOST_CONNECTIONS
+  server.headersTimeout = HEADERS_TIMEOUT_MS
+  server.requestTimeout = traffic.limits.connectionMs
+  server.on('connection', (socket: Socket) => {
+    if (!peers.check(peerOf(socket))) return void socket.destroy()
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  server.on('clientError', (_error, socket) => socket.destroy())
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: listen.address, port: listen.port ?? 0 }, resolve)
+  })
+  const { address, port } = server.address() as AddressInfo
+
+  return {
+    address,
+    port,
+    peer: (req) => peerOf(req.socket),
+    async counted(row, socket, refused, work) {
+      const { limits } = traffic
+      if (row.connections >= limits.connections)
+        return refused(refuse('outbound/too-many-connections', `More than ${limits.connections} connections at once.`))
+      if (!traffic.has(row)) return refused(tooMuch(limits.bytes))
+      row.connections++
+      const timer = setTimeout(() => {
+        row.refusal = refuse(
+          'outbound/too-slow',
+          `A connection lasted longer than ${Math.round(limits.connectionMs / 1000)} s.`,
+        )
+        socket.destroy()
+      }, limits.connectionMs)
+      try {
+        await work()
+      } finally {
+        clearTimeout(timer)
+        row.connections--
+      }
+    },
+    noteTooMuch(row, error) {
+      if (error instanceof TooMuchTraffic) row.refusal = tooMuch(traffic.limits.bytes)
+    },
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
+
+function tooMuch(bytes: number): Refusal {
+  return refuse('outbound/too-much', `More than ${Math.floor(bytes / 2 ** 20)} MiB were transferred.`)
+}
