@@ -1,0 +1,86 @@
+/** Puts together what one sandbox needs on the host, and takes all of it away again, however far it got. */
+import { chmod, chown, mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { appUid, cgroupOf, writeBundle } from './bundle.ts'
+import type { Cgroups } from './cgroup.ts'
+import { deleteContainer, exitsFolder } from './conmon.ts'
+import { mountedImage } from './images.ts'
+import { hostUid } from './instance.ts'
+import type { Instance } from './instance.ts'
+import { makeDisk, mountDisk, mountOverlay, removeFile, unmount } from './mounts.ts'
+import { connectSandbox, disconnectSandbox } from './network.ts'
+import type { SandboxRecord } from './records.ts'
+import { mountedRelease } from './releases.ts'
+import { mountedScratch } from './scratch.ts'
+
+const home = (at: Instance, id: string) => join(at.run, 'sandboxes', id)
+const diskFile = (at: Instance, id: string) => join(at.root, 'disks', `${id}.ext4`)
+
+export const disksFolder = (at: Instance) => join(at.root, 'disks')
+export const homesFolder = (at: Instance) => join(at.run, 'sandboxes')
+export const bundleFolder = (at: Instance, id: string) => join(home(at, id), 'bundle')
+/** Mount point of the ephemeral disk; its `statfs` is what the sandbox has written. */
+export const diskFolder = (at: Instance, id: string) => join(home(at, id), 'disk')
+
+export async function assemble(at: Instance, record: SandboxRecord, cgroups: Cgroups): Promise<void> {
+  const { spec, index } = record
+  const owner = hostUid(at, record.idsIndex) + (spec.user === 'root' ? 0 : appUid)
+  const [rootfs] = await Promise.all([
+    mountedImage(at, spec.image),
+    connectSandbox(at, { index, network: spec.network }),
+    prepareDisk(at, { id: spec.id, sizeBytes: spec.writableBytes, owner }),
+  ])
+  const parts = {
+    index,
+    idsIndex: record.idsIndex,
+    rootfs,
+    app: await appFolder(at, record),
+    tmp: join(diskFolder(at, spec.id), 'tmp'),
+    swapLimits: cgroups.swapLimits,
+  }
+  await writeBundle(at, { spec, parts, folder: bundleFolder(at, spec.id) })
+}
+
+async function prepareDisk(at: Instance, disk: { id: string; sizeBytes: number; owner: number }): Promise<void> {
+  const file = diskFile(at, disk.id)
+  const point = diskFolder(at, disk.id)
+  await makeDisk({ file, sizeBytes: disk.sizeBytes })
+  await mountDisk({ file, at: point })
+  await mkdir(join(point, 'work'))
+  for (const [name, mode] of [
+    ['upper', 0o755],
+    ['tmp', 0o1777],
+  ] as const) {
+    const folder = join(point, name)
+    await mkdir(folder)
+    await chown(folder, disk.owner, disk.owner)
+    await chmod(folder, mode)
+  }
+}
+
+async function appFolder(at: Instance, { spec }: SandboxRecord): Promise<string> {
+  if (spec.scratch !== undefined) return mountedScratch(at, spec.scratch)
+  const upper = join(diskFolder(at, spec.id), 'upper')
+  if (spec.release === undefined) return upper
+  const lower = await mountedRelease(at, spec.release)
+  const merged = join(home(at, spec.id), 'app')
+  await mountOverlay({ lower, upper, work: join(diskFolder(at, spec.id), 'work'), at: merged })
+  return merged
+}
+
+/** Every step is fine with finding nothing. Processes go first, then what they held. */
+export async function dismantle(
+  at: Instance,
+  name: { id: string; index: number | undefined },
+  cgroups: Cgroups,
+): Promise<void> {
+  const { id, index } = name
+  await deleteContainer(at, id)
+  cgroups.remove(cgroupOf(at, id))
+  if (index !== undefined) await disconnectSandbox(at, { index })
+  await unmount(join(home(at, id), 'app'))
+  await unmount(diskFolder(at, id))
+  await removeFile(diskFile(at, id))
+  await rm(home(at, id), { recursive: true, force: true })
+  await removeFile(join(exitsFolder(at), id))
+}

@@ -1,0 +1,100 @@
+/** Opens everything the daemon owns, in order, and takes it all away again on `--destroy`. */
+import { existsSync, readFileSync } from 'node:fs'
+import { chmod, chown, mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { logsFolder } from '../verbs.ts'
+import { disksFolder } from './assemble.ts'
+import { openCgroups } from './cgroup.ts'
+import { prepareConmon } from './conmon.ts'
+import { prepareImages } from './images.ts'
+import { defaultRoot, defaultSubnet, instance, subnetNumber, tagOf } from './instance.ts'
+import type { Instance } from './instance.ts'
+import { openLocks } from './locks.ts'
+import { mountPoints, unmount } from './mounts.ts'
+import { prepareNamespace, unpin } from './namespace.ts'
+import { claimDoorAddress, prepareNetwork, releaseNetwork } from './network.ts'
+import { openNumbers } from './numbers.ts'
+import type { Options } from './options.ts'
+import { loadRecords, removeRecord, replaceFile } from './records.ts'
+import { prepareReleases } from './releases.ts'
+import { openSandboxes } from './sandboxes.ts'
+import { loadScratches } from './scratch.ts'
+import { listen, socketPath } from './server.ts'
+import { sweep } from './sweep.ts'
+import { handlers } from './verbs.ts'
+
+export async function serve(options: Options): Promise<void> {
+  const at = await settleDown(options)
+  const cgroups = openCgroups()
+  await cgroups.prepare(at.cgroupParent)
+  await prepareConmon(at)
+  await prepareImages(at)
+  await prepareReleases(at)
+  await prepareLogs(at)
+  await mkdir(disksFolder(at), { recursive: true, mode: 0o700 })
+
+  const { records, broken } = await loadRecords(at)
+  for (const id of broken) await removeRecord(at, id)
+  const running = records.filter(({ state }) => state === 'running')
+  await sweep(at, new Map(running.map(({ spec, index }) => [spec.id, index])), cgroups)
+  const scratches = new Map((await loadScratches(at)).map((scratch) => [scratch.id, scratch]))
+  const kept = records.filter(({ state }) => state !== 'creating')
+  const taken = [...kept, ...scratches.values()].map(({ index }) => index)
+  const parts = { at, cgroups, locks: openLocks(), numbers: openNumbers({ capacity: at.capacity, taken }) }
+  const sandboxes = await openSandboxes({ ...parts, scratchIndex: (id) => scratches.get(id)?.index }, records)
+
+  await listen(at, handlers({ ...parts, sandboxes, scratches }))
+  // Sandboxes go on without us; nothing needs to be written, since every step already was.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0))
+  console.log(`sandboxd serves ${socketPath(at)}; sandboxes reach the host at ${at.doorAddress}`)
+}
+
+export async function destroy(options: Options): Promise<void> {
+  const at = await settleDown(options)
+  const cgroups = openCgroups()
+  await prepareConmon(at)
+  await sweep(at, new Map(), cgroups)
+  cgroups.remove(at.cgroupParent)
+  await releaseNetwork(at)
+  const below = mountPoints().filter((path) => path.startsWith(`${at.run}/`))
+  for (const path of below.reverse()) await unmount(path)
+  await unmount(at.run)
+  await unpin(at.root)
+  await rm(at.root, { recursive: true, force: true })
+}
+
+/** Namespace, subnet and rules: what must stand before anything may run. */
+async function settleDown(options: Options): Promise<Instance> {
+  await prepareNamespace({ run: join('/run', `perennial-${tagOf(options.root)}`) })
+  await chmod(options.root, 0o755)
+  const at = await claimSubnet(options)
+  await prepareNetwork(at)
+  return at
+}
+
+/** A root keeps its subnet; a new one other than the default takes the first that nobody uses. */
+async function claimSubnet(options: Options): Promise<Instance> {
+  const note = join(options.root, 'subnet')
+  const saved = existsSync(note) ? readFileSync(note, 'utf8').trim() : undefined
+  const wanted = saved ?? options.subnet ?? (options.root === defaultRoot ? defaultSubnet : undefined)
+  if (wanted !== undefined && subnetNumber(wanted) === undefined) throw new Error(`${note} is damaged: ${wanted}`)
+  if (saved !== undefined && options.subnet !== undefined && saved !== options.subnet)
+    throw new Error(`${options.root} was made for ${saved}; destroy it before using ${options.subnet}`)
+  const start = parseInt(tagOf(options.root), 16)
+  const candidates = wanted ? [wanted] : Array.from({ length: 170 }, (_, i) => `10.${80 + ((start + i) % 170)}.0.0/16`)
+  for (const subnet of candidates) {
+    const at = instance({ ...options, subnet })
+    if ((await claimDoorAddress(at)) === 'taken') continue
+    if (saved === undefined) await replaceFile(note, `${subnet}\n`)
+    return at
+  }
+  throw new Error(`${candidates.length === 1 ? wanted : 'every subnet'} is already used on this machine; give --subnet`)
+}
+
+async function prepareLogs(at: Instance): Promise<void> {
+  const folder = join(at.root, logsFolder)
+  await mkdir(folder, { recursive: true })
+  await chown(folder, 0, at.gid)
+  // Set-gid: the file that conmon begins when a log is full belongs to the node's group too.
+  await chmod(folder, 0o2750)
+}

@@ -1,0 +1,86 @@
+/**
+ * Runtime images: squashfs files made once per machine and mounted once, so that all sandboxes run the very
+ * same inodes and share their page cache. An image's file is named after a hash of its recipe; a new version
+ * of this program with another recipe makes another file, and sandboxes that run keep theirs.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { imageNames } from '../verbs.ts'
+import type { ImageName } from '../verbs.ts'
+import type { Instance } from './instance.ts'
+import { mountImage } from './mounts.ts'
+import { recipes } from './recipes.ts'
+import { replaceFile } from './records.ts'
+import { fillRootfs } from './rootfs.ts'
+import { squash } from './squash.ts'
+
+/** Raise when `rootfs.ts` makes other files from the same recipe. */
+const layout = 1
+
+const making = new Map<string, Promise<void>>()
+
+export async function ensureImage(at: Instance, name: ImageName): Promise<{ sha256: string }> {
+  const file = imageFile(at, name)
+  if (!existsSync(file)) {
+    const started = making.get(file) ?? make(at, name).finally(() => making.delete(file))
+    making.set(file, started)
+    await started
+  }
+  return { sha256: (await readFile(`${file}.sha256`, 'utf8')).trim() }
+}
+
+/** Makes sure that the image exists and is mounted; answers the mount point. */
+export async function mountedImage(at: Instance, name: ImageName): Promise<string> {
+  await ensureImage(at, name)
+  const point = join(at.run, 'images', `${name}.${recipeTag(name)}`)
+  const busy = making.get(point)
+  const mounted = busy ?? mountImage({ file: imageFile(at, name), at: point }).finally(() => making.delete(point))
+  making.set(point, mounted)
+  await mounted
+  return point
+}
+
+export function madeImages(at: Instance): ImageName[] {
+  return imageNames.filter((name) => existsSync(imageFile(at, name)))
+}
+
+/** Removes what a killed daemon left half-made. */
+export async function prepareImages(at: Instance): Promise<void> {
+  await mkdir(at.images, { recursive: true, mode: 0o755 })
+  for (const name of await readdir(at.images))
+    if (name.startsWith(`.making-${at.tag}-`)) await rm(join(at.images, name), { recursive: true, force: true })
+}
+
+async function make(at: Instance, name: ImageName): Promise<void> {
+  const work = await mkdtemp(join(at.images, `.making-${at.tag}-`))
+  try {
+    const tree = join(work, 'tree')
+    await mkdir(tree)
+    await fillRootfs({ recipe: recipes[name], tree, work })
+    const image = join(work, 'image.sqfs')
+    await squash({ folder: tree, file: image, chmod: 'a+rX,go-w,u-s,g-s' })
+    const file = imageFile(at, name)
+    await replaceFile(`${file}.sha256`, await sha256File(image))
+    await rename(image, file)
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash)
+  return hash.digest('hex')
+}
+
+function imageFile(at: Instance, name: ImageName): string {
+  return join(at.images, `${name}.${recipeTag(name)}.sqfs`)
+}
+
+function recipeTag(name: ImageName): string {
+  const text = JSON.stringify({ layout, arch: process.arch, recipe: recipes[name] })
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
+}

@@ -1,0 +1,33 @@
+/**
+ * `sandboxd`, the only process of ours that runs as root:
+ *
+ *     node main.ts --root /var/lib/perennial/sandbox --uid 990 --gid 990
+ *
+ * It enters its mount namespace (making it the first time) and becomes the daemon there, in the same process.
+ * `--destroy` ends every sandbox of this root and takes away all that was made for it.
+ */
+import { parseArgs } from 'node:util'
+import { destroy, serve } from './daemon.ts'
+import { enterCommand } from './namespace.ts'
+import { readOptions } from './options.ts'
+
+const { values } = parseArgs({
+  options: {
+    root: { type: 'string' },
+    uid: { type: 'string' },
+    gid: { type: 'string' },
+    subnet: { type: 'string' },
+    images: { type: 'string' },
+    destroy: { type: 'boolean' },
+    /** Set by ourselves for the second start, inside the namespace. */
+    inside: { type: 'boolean' },
+  },
+})
+
+const options = readOptions(values)
+if (values.inside) await (values.destroy ? destroy(options) : serve(options))
+else {
+  const command = [...(await enterCommand(options.root)), process.execPath, ...process.argv.slice(1), '--inside']
+  if (!process.execve) throw new Error('sandboxd needs Node 24 or newer')
+  process.execve('/usr/bin/nsenter', command, process.env)
+}

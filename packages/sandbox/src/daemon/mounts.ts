@@ -1,0 +1,75 @@
+/** Mounts and loop disks inside the daemon's private mount namespace. Every step may be repeated. */
+import { readFileSync, statfsSync } from 'node:fs'
+import { mkdir, open, rmdir, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { Refusal } from './refuse.ts'
+import { run } from './run.ts'
+
+/** Free space that disks of sandboxes never take from the machine. */
+const reserveBytes = 512n * 1024n * 1024n
+
+/** Every mount point of this namespace. `/proc` writes blanks and the like as octal. */
+export function mountPoints(): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .flatMap((line) => line.split(' ')[4] ?? [])
+    .map((path) => path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))))
+}
+
+export function isMounted(path: string): boolean {
+  return mountPoints().includes(path)
+}
+
+export async function mountImage({ file, at }: { file: string; at: string }): Promise<void> {
+  if (isMounted(at)) return
+  await mkdir(at, { recursive: true })
+  await run('mount', ['-t', 'squashfs', '-o', 'loop,ro,nosuid,nodev', file, at])
+}
+
+/**
+ * A disk whose size is the limit: writes beyond it fail with ENOSPC, where a tmpfs of that size would be
+ * charged to the memory limit and end in an OOM kill. Sparse, so only what is written costs space.
+ */
+export async function makeDisk(disk: { file: string; sizeBytes: number }): Promise<void> {
+  const space = statfsSync(dirname(disk.file), { bigint: true })
+  if (space.bavail * space.bsize < BigInt(disk.sizeBytes) + reserveBytes)
+    throw new Refusal('no-room', `the machine's disk has no room for another ${disk.sizeBytes} bytes`)
+  const file = await open(disk.file, 'w', 0o600)
+  await file.truncate(disk.sizeBytes).finally(() => file.close())
+  // No journal: what is on it does not outlive the machine. More inodes than usual: node_modules is small files.
+  const features = ['-O', '^has_journal,^resize_inode', '-m', '0', '-i', '8192']
+  await run('mkfs.ext4', ['-q', '-F', ...features, '-E', 'lazy_itable_init=1,nodiscard', disk.file])
+}
+
+export async function mountDisk({ file, at }: { file: string; at: string }): Promise<void> {
+  if (isMounted(at)) return
+  await mkdir(at, { recursive: true })
+  await run('mount', ['-t', 'ext4', '-o', 'loop,nosuid,nodev,noatime,noinit_itable,discard', file, at])
+  await rmdir(`${at}/lost+found`).catch(ignoreMissing)
+}
+
+export async function mountOverlay(layers: { lower: string; upper: string; work: string; at: string }): Promise<void> {
+  if (isMounted(layers.at)) return
+  const { lower, upper, work, at } = layers
+  await mkdir(at, { recursive: true })
+  // volatile: never syncs, as nothing of the upper layer is kept.
+  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work},volatile,nosuid,nodev`
+  await run('mount', ['-t', 'overlay', '-o', options, 'overlay', at])
+}
+
+/** Detaches the mount and removes its folder; the loop device goes with it. */
+export async function unmount(at: string): Promise<void> {
+  while (isMounted(at)) {
+    // A process that is just ending may hold it for a moment; a lazy unmount frees the disk as soon as it ends.
+    await run('umount', [at]).catch(() => run('umount', ['-l', at]))
+  }
+  await rmdir(at).catch(ignoreMissing)
+}
+
+export async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch(ignoreMissing)
+}
+
+export function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
+}

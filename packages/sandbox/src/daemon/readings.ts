@@ -1,0 +1,53 @@
+/**
+ * The counters of each sandbox. They only grow within one `boot`: a network counter that began again because
+ * somebody emptied the firewall continues from its last value.
+ */
+import { statfsSync } from 'node:fs'
+import type { WireReading } from '../verbs.ts'
+import { diskFolder } from './assemble.ts'
+import { cgroupOf } from './bundle.ts'
+import type { Cgroups, Group } from './cgroup.ts'
+import { addressOf } from './instance.ts'
+import type { Instance } from './instance.ts'
+import { egressByAddress } from './network.ts'
+import type { SandboxRecord } from './records.ts'
+
+/** An open meter; readings are taken while the control group and the disk are still there. */
+export interface Meter {
+  read(egress: Map<string, bigint>): WireReading
+  close(): void
+}
+
+export function openMeter(at: Instance, record: SandboxRecord, cgroups: Cgroups): Meter {
+  const { id } = record.spec
+  const address = addressOf(at, record.index)
+  const group: Group = cgroups.open(cgroupOf(at, id))
+  let lastRaw = 0n
+  let before = 0n
+  return {
+    read(egress) {
+      const raw = egress.get(address) ?? 0n
+      if (raw < lastRaw) before += lastRaw
+      lastRaw = raw
+      const { cpuNs, memoryBytes, oomKills } = group.read()
+      const disk = statfsSync(diskFolder(at, id), { bigint: true })
+      return {
+        id,
+        boot: record.boot,
+        atMs: Date.now(),
+        cpuNs: String(cpuNs),
+        memoryBytes: String(memoryBytes),
+        egressBytes: String(before + raw),
+        diskBytes: String((disk.blocks - disk.bfree) * disk.bsize),
+        oomKills,
+      }
+    },
+    close: () => group.close(),
+  }
+}
+
+/** The network counters that these sandboxes need: none unless one of them may use the internet. */
+export async function egressFor(at: Instance, records: Iterable<SandboxRecord>): Promise<Map<string, bigint>> {
+  for (const { spec } of records) if (spec.network === 'internet') return egressByAddress(at)
+  return new Map()
+}

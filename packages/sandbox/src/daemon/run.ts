@@ -1,0 +1,48 @@
+/**
+ * Runs one of the fixed tools (mount, ip, nft, mkfs.ext4, …) with an argument array: no shell ever reads what
+ * a caller sent. The environment is ours alone, so a tool cannot be steered by who started the daemon.
+ */
+import { spawn } from 'node:child_process'
+
+export class ToolFailed extends Error {
+  override readonly name = 'ToolFailed'
+}
+
+const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const maxOutputBytes = 64 * 1024 * 1024
+
+export interface RunOptions {
+  readonly input?: string
+  readonly cwd?: string
+  readonly timeoutMs?: number
+  /** Added to the fixed environment. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export function run(tool: string, argv: readonly string[], options: RunOptions = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(tool, argv, {
+      cwd: options.cwd ?? '/',
+      env: { PATH: path, HOME: '/root', LC_ALL: 'C.UTF-8', ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: options.timeoutMs ?? 60_000,
+      killSignal: 'SIGKILL',
+    })
+    let output = ''
+    let complaint = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (output.length < maxOutputBytes) output += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (complaint.length < 4096) complaint += text
+    })
+    child.on('error', (error) => reject(new ToolFailed(`${tool}: ${error.message}`)))
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(output)
+      else reject(new ToolFailed(`${tool} ${argv[0] ?? ''}: ${complaint.trim() || `ended with ${signal ?? code}`}`))
+    })
+    // A tool that fails before it reads its input is reported by its exit code.
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(options.input ?? '')
+  })
+}

@@ -1,0 +1,14 @@
+/** Packs a folder so that the same files give the same bytes: one owner, no times, normalised modes. */
+import { chmod } from 'node:fs/promises'
+import { run } from './run.ts'
+
+const packTimeoutMs = 15 * 60_000
+
+export async function squash(input: { folder: string; file: string; chmod: string }): Promise<void> {
+  const contents = ['-all-root', '-no-xattrs', '-all-time', '0', '-mkfs-time', '0']
+  const compression = ['-comp', 'zstd', '-Xcompression-level', '3']
+  const modes = ['-action', `chmod(${input.chmod})@true`]
+  const argv = [input.folder, input.file, '-noappend', '-quiet', '-no-progress', ...contents, ...compression, ...modes]
+  await run('nice', ['-n', '10', 'mksquashfs', ...argv], { timeoutMs: packTimeoutMs })
+  await chmod(input.file, 0o644)
+}

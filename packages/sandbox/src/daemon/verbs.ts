@@ -1,0 +1,111 @@
+/** What each verb does: the table from the wire to the parts. */
+import { arch, release as kernelRelease } from 'node:os'
+import type { Verb, Verbs } from '../verbs.ts'
+import type { Cgroups } from './cgroup.ts'
+import { ensureImage, madeImages } from './images.ts'
+import type { Instance } from './instance.ts'
+import type { Locks } from './locks.ts'
+import type { Numbers } from './numbers.ts'
+import { Refusal } from './refuse.ts'
+import { packRelease, releases, removeRelease } from './releases.ts'
+import type { Sandboxes } from './sandboxes.ts'
+import { makeScratch, mountedScratch, removeScratch } from './scratch.ts'
+import type { Scratch } from './scratch.ts'
+
+export type Handlers = { [V in Verb]: (input: Verbs[V]['input']) => Promise<Verbs[V]['result']> }
+
+export interface Parts {
+  readonly at: Instance
+  readonly cgroups: Cgroups
+  readonly sandboxes: Sandboxes
+  readonly scratches: Map<string, Scratch>
+  readonly locks: Locks
+  readonly numbers: Numbers
+}
+
+export function handlers({ at, cgroups, sandboxes, scratches, locks, numbers }: Parts): Handlers {
+  const scratchLock = <T>(id: string, work: () => Promise<T>) => locks.hold(`scratch ${id}`, work)
+
+  function idleScratch(id: string): Scratch {
+    const found = scratches.get(id)
+    if (!found) throw new Refusal('missing', `there is no scratch disk ${id}; make it first`)
+    if (sandboxes.uses({ scratch: id }))
+      throw new Refusal('conflict', `a sandbox still uses the scratch disk ${id}; stop it first`)
+    return found
+  }
+
+  return {
+    probe: async () => ({
+      version: 1,
+      isolation: 'shared-kernel',
+      arch: arch(),
+      kernel: kernelRelease(),
+      cgroup: cgroups.version,
+      swapLimits: cgroups.swapLimits,
+      subnet: at.subnet,
+      doorAddress: at.doorAddress,
+      capacity: at.capacity,
+      images: madeImages(at),
+    }),
+    start(spec) {
+      if (typeof spec.network === 'object')
+        for (const { address } of spec.network.doors)
+          if (address !== at.doorAddress)
+            throw new Refusal('invalid', `a door must be at ${at.doorAddress}, not at ${address}`)
+      const run = () => sandboxes.start(spec)
+      if (spec.scratch === undefined) return run()
+      // Not while it is packed or removed.
+      return scratchLock(spec.scratch, run)
+    },
+    list: async () => sandboxes.list(),
+    read: () => sandboxes.read(),
+    stop: (input) => sandboxes.stop(input),
+    freeze: ({ id }) => sandboxes.freeze({ id, frozen: true }),
+    thaw: ({ id }) => sandboxes.freeze({ id, frozen: false }),
+    limit: (input) => sandboxes.limit(input),
+    async remove({ id }) {
+      await sandboxes.remove(id)
+      return null
+    },
+    wait: (input) => sandboxes.wait(input),
+    scratch: ({ id, sizeBytes }) =>
+      scratchLock(id, async () => {
+        const found = scratches.get(id)
+        if (found && found.sizeBytes !== sizeBytes)
+          throw new Refusal('conflict', `the scratch disk ${id} exists with ${found.sizeBytes} bytes`)
+        if (found) return null
+        const made = { id, index: numbers.take(), sizeBytes }
+        try {
+          await makeScratch(at, made)
+        } catch (error) {
+          await removeScratch(at, id)
+          numbers.give(made.index)
+          throw error
+        }
+        scratches.set(id, made)
+        return null
+      }),
+    removeScratch: ({ id }) =>
+      scratchLock(id, async () => {
+        if (!scratches.has(id)) return null
+        const { index } = idleScratch(id)
+        await removeScratch(at, id)
+        scratches.delete(id)
+        numbers.give(index)
+        return null
+      }),
+    pack: ({ scratch, path }) =>
+      scratchLock(scratch, async () => {
+        idleScratch(scratch)
+        return packRelease(at, { disk: await mountedScratch(at, scratch), path })
+      }),
+    releases: () => releases(at),
+    removeRelease: async ({ sha256 }) => {
+      if (sandboxes.uses({ release: sha256 }))
+        throw new Refusal('conflict', `a sandbox still runs release ${sha256}; stop it first`)
+      await removeRelease(at, sha256)
+      return null
+    },
+    image: ({ name }) => ensureImage(at, name),
+  }
+}
