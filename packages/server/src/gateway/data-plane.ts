@@ -1,0 +1,195 @@
+/**
+ * HAProxy kept as it should be: running, with every route told, whatever died.
+ *
+ * `routes` is what should be (the caller's, changed before `apply`); `#actual` is what HAProxy was last known to have.
+ * All work on HAProxy passes one queue; changes that wait together become one batch. When a batch fails, HAProxy is
+ * looked at anew (or started anew) and everything is told again: there is no state to repair by hand.
+ */
+import type { Diagnostics } from '../diagnostics.ts'
+import { dismissStrays, observe, parseMeters, showMeters, type Meter } from './observe.ts'
+import { emptyActual, FULL, plan, type Actual, type Route } from './plan.ts'
+import { askOld, configure, oldWorkers, reload, running, start, stop, watch, type Worker } from './process.ts'
+import { ask, RuntimeUnreachable, tell } from './runtime.ts'
+import { ACTIVATOR, files, fingerprint, slotName, type Template } from './template.ts'
+import { serverName, type Endpoint } from './names.ts'
+
+/** One process's meters; `id` is the process. */
+export interface WorkerMeters {
+  readonly id: string
+  readonly meters: readonly Meter[]
+}
+
+export class DataPlane {
+  readonly #routes: ReadonlyMap<string, Route>
+  readonly #diagnostics: Diagnostics
+  #template: Template
+  #actual: Actual = emptyActual(0)
+  #worker: Worker | null = null
+  /** Workers of before a reload, by pid; they follow route changes as far as they can. */
+  readonly #old = new Map<number, string>()
+  #changed = new Set<string>()
+  #flushed: Promise<void> | null = null
+  #queue: Promise<unknown> = Promise.resolve()
+  #unwatch = () => {}
+  #closed = false
+
+  constructor(options: { template: Template; routes: ReadonlyMap<string, Route>; diagnostics: Diagnostics }) {
+    this.#template = options.template
+    this.#routes = options.routes
+    this.#diagnostics = options.diagnostics
+  }
+
+  /** Adopts a HAProxy that outlived its node, or starts one, and tells it every route. */
+  open(): Promise<void> {
+    return this.#exclusive(() => this.#bringUp())
+  }
+
+  /** Resolves when HAProxy follows `routes` for this app. */
+  apply(app: string): Promise<void> {
+    this.#changed.add(app)
+    // Whatever is added until the queue reaches this flush goes out with it.
+    return (this.#flushed ??= this.#exclusive(() => this.#flush()))
+  }
+
+  /** Every living process's meters, read now; of one app, or of all. */
+  async meters(app?: string): Promise<WorkerMeters[]> {
+    const answer = await ask(files(this.#template.folder).runtime, `show info;${showMeters(app)}`)
+    const field = (name: string) => new RegExp(`^${name}: (\\d+)$`, 'm').exec(answer)?.[1] ?? ''
+    const all: WorkerMeters[] = [{ id: `${field('Pid')}-${field('Start_time_sec')}`, meters: parseMeters(answer) }]
+    for (const [pid, id] of this.#old) {
+      const old = await askOld(this.#template.folder, pid, showMeters(app))
+      if (old.includes('# table:')) all.push({ id, meters: parseMeters(old) })
+      else this.#old.delete(pid) // It has answered its last request.
+    }
+    return all
+  }
+
+  /** Deletes servers that left and answer nothing any more; their slots are free again. True when `which` is gone. */
+  tidy(which?: { app: string; endpoint: Endpoint }): Promise<boolean> {
+    return this.#exclusive(async () => {
+      const file = files(this.#template.folder)
+      let gone = true
+      for (const [index, slot] of this.#actual.slots.entries()) {
+        if (which && slot.app !== which.app) continue
+        for (const [name, state] of slot.servers) {
+          if (state !== 'leaving' || (which && name !== serverName(which.endpoint))) continue
+          const command = `del server ${slotName(index)}/${name}`
+          const old = await Promise.all([...this.#old.keys()].map((pid) => askOld(this.#template.folder, pid, command)))
+          if (old.some((answer) => answer.includes('still has'))) gone = false
+          else if ((await ask(file.runtime, command)).includes('Server deleted.')) slot.servers.delete(name)
+          else gone = false
+        }
+        if (slot.servers.size === 0) slot.app = null
+      }
+      return gone
+    })
+  }
+
+  /** `serving`: leave HAProxy running for the next node to adopt. */
+  async close(options: { serving: boolean; graceMs: number }): Promise<void> {
+    this.#closed = true
+    this.#unwatch()
+    await this.#queue
+    if (!options.serving) await stop(this.#template.folder, options.graceMs)
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(work)
+    this.#queue = done.catch(() => undefined) // Whoever asked for the work gets its error.
+    return done
+  }
+
+  async #flush(): Promise<void> {
+    const apps = this.#changed
+    this.#changed = new Set()
+    this.#flushed = null
+    try {
+      await this.#tell(apps)
+    } catch (error) {
+      this.#diagnostics.warn('HAProxy did not take a change; it is told everything again', { error })
+      await this.#bringUp()
+    }
+  }
+
+  async #bringUp(): Promise<void> {
+    if (this.#closed) return
+    const worker = await running(this.#template.folder)
+    const file = files(this.#template.folder)
+    if (worker?.fingerprint === fingerprint(this.#template)) {
+      this.#worker = worker
+      await this.#rememberOld()
+      this.#actual = await observe(file, this.#template.slots)
+      await dismissStrays(file, this.#actual)
+    } else {
+      await this.#configureAnd(() => (worker ? reload(this.#template, worker) : start(this.#template)))
+    }
+    this.#watch()
+    await this.#tell(new Set([...this.#routes.keys(), ...[...this.#actual.hosts.values()].map(({ app }) => app)]))
+  }
+
+  /** A new worker knows every host and has empty slots: until it is told more, the activator passes requests on. */
+  async #configureAnd(begin: () => Promise<Worker>): Promise<void> {
+    const routes = [...this.#routes.values()]
+    await configure(this.#template, routes.map(({ app, host }) => `${host} ${app}/${ACTIVATOR}\n`).join(''))
+    this.#worker = await begin()
+    this.#actual = emptyActual(this.#template.slots)
+    for (const { app, host } of routes) this.#actual.hosts.set(host, { app, slot: ACTIVATOR })
+    await this.#rememberOld()
+  }
+
+  async #rememberOld(): Promise<void> {
+    const { folder } = this.#template
+    for (const pid of await oldWorkers(folder)) {
+      const started = /^Start_time_sec: (\d+)$/m.exec(await askOld(folder, pid, 'show info'))?.[1]
+      if (started !== undefined) this.#old.set(pid, `${pid}-${started}`)
+    }
+  }
+
+  async #tell(apps: ReadonlySet<string>): Promise<void> {
+    const file = files(this.#template.folder)
+    const commands: string[] = []
+    for (const app of apps) {
+      const planned = plan(this.#actual, app, this.#routes.get(app), {
+        map: file.map,
+        connections: this.#template.perApp,
+      })
+      if (planned === FULL) return this.#grow()
+      commands.push(...planned)
+    }
+    await tell(file.runtime, commands)
+    // An old worker may lack the app or its server: then it has no request of it either.
+    for (const pid of this.#old.keys())
+      for (const command of commands) await askOld(this.#template.folder, pid, command)
+  }
+
+  async #grow(): Promise<void> {
+    const old = this.#worker
+    if (!old) throw new Error('HAProxy has to be open before it can grow')
+    this.#template = { ...this.#template, slots: this.#template.slots * 2 }
+    this.#diagnostics.info(`HAProxy is reloaded with ${this.#template.slots} slots`)
+    await this.#configureAnd(() => reload(this.#template, old))
+    this.#watch()
+    await this.#tell(new Set(this.#routes.keys()))
+  }
+
+  /** A reload closes the watch too, so a closed one only says: look. */
+  #watch(): void {
+    this.#unwatch()
+    this.#unwatch = watch(this.#template.folder, () => void this.#exclusive(() => this.#revive()))
+  }
+
+  async #revive(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        const before = this.#worker?.id
+        await this.#bringUp()
+        if (this.#worker?.id !== before) this.#diagnostics.warn('HAProxy was gone and has been started again')
+        return
+      } catch (error) {
+        if (!(error instanceof RuntimeUnreachable))
+          this.#diagnostics.error('HAProxy cannot be started; trying again', { error })
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+    }
+  }
+}

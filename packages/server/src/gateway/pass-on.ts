@@ -1,0 +1,109 @@
+/**
+ * Passes one request, or one upgrade, on to an app, streaming both ways.
+ *
+ * Used only for the requests that an app is woken by: each gets a connection of its own, so there is no idle one that
+ * the app could have closed while it slept. Headers go on as HAProxy sent them, less what belongs to this hop.
+ */
+import { request, type IncomingMessage, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Endpoint } from './names.ts'
+
+const CONNECT_TRIES = 20
+const CONNECT_PAUSE_MS = 50
+const OF_THIS_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'x-perennial-app'])
+
+/** The app could not be reached, or broke off before it answered: nothing was sent to the client yet. */
+export class AppUnreachable extends Error {
+  override readonly name = 'AppUnreachable'
+}
+
+/** Resolves when the answer has gone out whole, or broke off on the way like the app's own would. */
+export async function passOn(incoming: IncomingMessage, response: ServerResponse, to: Endpoint): Promise<void> {
+  const socket = await dial(to)
+  await new Promise<void>((resolve, reject) => {
+    const outgoing = request({
+      createConnection: () => socket,
+      method: incoming.method ?? 'GET',
+      path: incoming.url ?? '/',
+      headers: headersOn(incoming),
+      setHost: false,
+    })
+    outgoing.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', headersOn(answer))
+      answer.pipe(response)
+      answer.on('error', () => response.destroy())
+    })
+    outgoing.on('error', (cause) => {
+      if (response.headersSent) response.destroy()
+      else reject(new AppUnreachable(`the app at ${to.address}:${to.port} broke off`, { cause }))
+    })
+    response.on('close', () => {
+      socket.destroy()
+      resolve()
+    })
+    incoming.pipe(outgoing)
+  })
+}
+
+/** A WebSocket's first request: the head is written as it came, then both sides talk past us. */
+export async function passUpgrade(
+  incoming: IncomingMessage,
+  client: Duplex,
+  head: Buffer,
+  to: Endpoint,
+): Promise<void> {
+  const socket = await dial(to)
+  const lines = [`${incoming.method} ${incoming.url} HTTP/1.1`]
+  for (let index = 0; index < incoming.rawHeaders.length; index += 2)
+    if (incoming.rawHeaders[index]!.toLowerCase() !== 'x-perennial-app')
+      lines.push(`${incoming.rawHeaders[index]}: ${incoming.rawHeaders[index + 1]}`)
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+  socket.write(head)
+  socket.pipe(client)
+  client.pipe(socket)
+  for (const [one, other] of [
+    [socket, client],
+    [client, socket],
+  ] as const) {
+    one.on('error', () => other.destroy())
+    one.on('close', () => other.destroy())
+  }
+}
+
+/** A refused connection is tried again for a second: an app may still be between two of its own processes. */
+async function dial({ address, port }: Endpoint): Promise<ReturnType<typeof connect>> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await new Promise((resolve, reject) => {
+        const socket = connect({ host: address, port, noDelay: true, timeout: 2000 })
+        socket.once('connect', () => {
+          socket.off('error', reject)
+          socket.setTimeout(0)
+          resolve(socket)
+        })
+        socket.once('error', reject)
+        socket.once('timeout', () => socket.destroy(new Error('no answer to a connection within 2 s')))
+      })
+    } catch (cause) {
+      if (attempt === CONNECT_TRIES)
+        throw new AppUnreachable(`the app at ${address}:${port} takes no connection`, { cause })
+      await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS))
+    }
+  }
+}
+
+/** Raw pairs, so that names, order and repeats stay; Node frames the body of this hop anew. */
+function headersOn({ rawHeaders }: IncomingMessage): string[] {
+  const named = new Set<string>()
+  for (let index = 0; index < rawHeaders.length; index += 2)
+    if (rawHeaders[index]!.toLowerCase() === 'connection')
+      for (const name of rawHeaders[index + 1]!.split(',')) named.add(name.trim().toLowerCase())
+  const kept: string[] = []
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!.toLowerCase()
+    if (OF_THIS_HOP.has(name) || (named.has(name) && name !== 'content-length')) continue
+    kept.push(rawHeaders[index]!, rawHeaders[index + 1]!)
+  }
+  return kept
+}

@@ -1,0 +1,162 @@
+/**
+ * HAProxy as a process: checked, started apart from the node, found again after the node was killed, reloaded
+ * without closing its port, watched.
+ *
+ * It runs as a master and a worker (`-W -D`), of the node's own user. The node and HAProxy may die in any order:
+ * whoever opens a connection to the master's socket has found it alive, and learns of its death when that closes.
+ */
+import { execFile, type ExecFileException } from 'node:child_process'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ask, RuntimeUnreachable } from './runtime.ts'
+import { files, fingerprint, render, type Template } from './template.ts'
+
+const START_TIMEOUT_MS = 10_000
+
+/** A worker: its pid and start time name the process whose counters are read. */
+export interface Worker {
+  readonly id: string
+  readonly pid: number
+  readonly fingerprint: string
+}
+
+/** The worker that takes new connections, or null if none runs or its master does not answer. */
+export async function running(folder: string): Promise<Worker | null> {
+  let info
+  try {
+    info = await ask(files(folder).runtime, 'show info')
+    await ask(files(folder).master, 'show proc')
+  } catch (error) {
+    if (error instanceof RuntimeUnreachable) return null
+    throw error
+  }
+  const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(info)?.[1] ?? ''
+  if (field('Stopping') === '1') return null
+  return {
+    id: `${field('Pid')}-${field('Start_time_sec')}`,
+    pid: Number(field('Pid')),
+    fingerprint: field('description'),
+  }
+}
+
+/** Workers of before a reload that still answer their last requests, by pid. */
+export async function oldWorkers(folder: string): Promise<number[]> {
+  const text = await ask(files(folder).master, 'show proc')
+  const old = text.split('# old workers')[1]?.split('#')[0] ?? ''
+  return [...old.matchAll(/^(\d+)\s+worker/gm)].map((match) => Number(match[1]))
+}
+
+/** Asks one old worker; through the master, since its own socket belongs to its successor. */
+export async function askOld(folder: string, pid: number, command: string): Promise<string> {
+  return ask(files(folder).master, `@!${pid} ${command}`)
+}
+
+/** Writes the configuration and the map it reads at its start, and has HAProxy check both. */
+export async function configure(template: Template, map: string): Promise<void> {
+  const file = files(template.folder)
+  await writeFile(file.map, map, { mode: 0o600 })
+  await writeFile(file.config, render(template), { mode: 0o600 })
+  const checked = await run(['-c', '-f', file.config])
+  if (checked.error) throw new Error(`HAProxy refuses its configuration ${file.config}:\n${complaints(checked.stderr)}`)
+}
+
+/** Starts what `configure` wrote. Whatever is left of an earlier one that does not answer is ended first. */
+export async function start(template: Template): Promise<Worker> {
+  const { folder, listen } = template
+  const file = files(folder)
+  await end(folder)
+  const { error, stderr } = await run(['-W', '-D', '-p', file.pid, '-S', `${file.master},mode,600`, '-f', file.config])
+  if (error && /Address already in use/.test(stderr))
+    throw new Error(
+      `${listen.host}:${listen.port} is in use by another program: end it, or set PERENNIAL_LISTEN to a free address`,
+    )
+  if (error) throw new Error(`HAProxy did not start (${error.message.split('\n')[0]}):\n${complaints(stderr)}`)
+  return answering(template, () => true)
+}
+
+/** The port stays open: the new worker takes it over, the old one finishes what it has. */
+export async function reload(template: Template, old: Worker): Promise<Worker> {
+  await ask(files(template.folder).master, 'reload')
+  return answering(template, (worker) => worker.id !== old.id && worker.fingerprint === fingerprint(template))
+}
+
+/** Lets requests under way finish for `graceMs`, then ends the rest. */
+export async function stop(folder: string, graceMs: number): Promise<void> {
+  const master = await masterPid(folder)
+  if (master === null) return
+  process.kill(master, 'SIGUSR1')
+  for (let waited = 0; waited < graceMs && (await masterPid(folder)) !== null; waited += 20) await sleep(20)
+  await end(folder)
+}
+
+/** Calls `died` once when the master is gone. Returns what ends the watch. */
+export function watch(folder: string, died: () => void): () => void {
+  const socket = connect(files(folder).master)
+  let over = false
+  const finish = () => {
+    if (over) return
+    over = true
+    socket.destroy()
+    died()
+  }
+  socket.on('error', finish)
+  socket.on('close', finish)
+  socket.resume()
+  return () => {
+    over = true
+    socket.destroy()
+  }
+}
+
+/** Ends the master by the pid file, if that pid is still a HAProxy of this folder; a worker ends with its master. */
+async function end(folder: string): Promise<void> {
+  for (let waited = 0; ; waited += 20) {
+    const master = await masterPid(folder)
+    if (master === null) break
+    process.kill(master, waited < 1000 ? 'SIGTERM' : 'SIGKILL')
+    await sleep(20)
+  }
+  const file = files(folder)
+  await Promise.all([file.pid, file.runtime, file.master].map((path) => rm(path, { force: true })))
+}
+
+async function masterPid(folder: string): Promise<number | null> {
+  const file = files(folder)
+  const pid = Number((await readFile(file.pid, 'utf8').catch(() => '')).trim())
+  if (!Number.isInteger(pid) || pid < 2) return null
+  // Empty for a dead one whose parent has not asked yet, and someone else's when the pid was given out again.
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+  return commandLine.includes(file.config) ? pid : null
+}
+
+async function answering(template: Template, fits: (worker: Worker) => boolean): Promise<Worker> {
+  for (let waited = 0; waited < START_TIMEOUT_MS; waited += 10) {
+    const worker = await running(template.folder)
+    if (worker && fits(worker)) return worker
+    await sleep(10)
+  }
+  throw new Error(
+    `HAProxy was started and does not answer on ${files(template.folder).runtime} after ${START_TIMEOUT_MS / 1000} s`,
+  )
+}
+
+/** `-D` returns when the port is bound, or with what went wrong. */
+function run(argv: string[]): Promise<{ error: ExecFileException | null; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(
+      'haproxy',
+      argv,
+      { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, timeout: START_TIMEOUT_MS, maxBuffer: 2 ** 20 },
+      (error, _stdout, stderr) => resolve({ error, stderr }),
+    )
+  })
+}
+
+function complaints(stderr: string): string {
+  return stderr
+    .split('\n')
+    .filter((line) => /ALERT|WARNING/.test(line))
+    .slice(0, 20)
+    .join('\n')
+}
