@@ -51,10 +51,14 @@ export async function startCluster({ folder, settings = {} }: ClusterOptions): P
   async function start(): Promise<void> {
     const log = openSync(join(folder, 'log'), 'a')
     // The kernel stops the server when this process dies: a killed test leaves nothing running.
-    server = spawn('setpriv', [...owner.become, '--pdeathsig', 'INT', binary('postgres'), ...serverArguments(folder, settings)], {
-      stdio: ['ignore', log, log],
-      cwd: '/',
-    })
+    server = spawn(
+      'setpriv',
+      [...owner.become, '--pdeathsig', 'INT', binary('postgres'), ...serverArguments(folder, settings)],
+      {
+        stdio: ['ignore', log, log],
+        cwd: '/',
+      },
+    )
     closeSync(log)
     await untilReady(url, folder, () => server?.exitCode === null && server.signalCode === null)
   }
@@ -108,7 +112,9 @@ export async function sharedCluster(folder: string): Promise<string> {
 /** PostgreSQL refuses to run as root, so root's clusters belong to `postgres`, or else to `nobody`. */
 function clusterOwner(): { uid?: number; gid: number; become: string[] } {
   if (process.getuid?.() !== 0) return { gid: 0, become: [] }
-  const users = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'))
+  const users = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
   const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody')
   const uid = Number(user?.[2] ?? 65534)
   const gid = Number(user?.[3] ?? 65534)
@@ -117,7 +123,8 @@ function clusterOwner(): { uid?: number; gid: number; become: string[] } {
 
 /** Makes the data folder once. Two processes may come at the same time: the lock file orders them. */
 async function prepare(folder: string, owner: ReturnType<typeof clusterOwner>): Promise<void> {
-  if (Buffer.byteLength(folder) > 90) throw new Error(`${folder} is too long for a unix socket; choose a folder under /tmp.`)
+  if (Buffer.byteLength(folder) > 90)
+    throw new Error(`${folder} is too long for a unix socket; choose a folder under /tmp.`)
   mkdirSync(folder, { recursive: true })
   if (statSync(folder).uid !== (owner.uid ?? process.getuid?.())) {
     if (owner.uid === undefined) throw new Error(`${folder} belongs to somebody else; remove it.`)
@@ -125,7 +132,19 @@ async function prepare(folder: string, owner: ReturnType<typeof clusterOwner>): 
   }
   if (existsSync(join(folder, 'data', 'PG_VERSION')) && !existsSync(join(folder, 'making'))) return
   const become = ['setpriv', ...owner.become].map(quote).join(' ')
-  const make = [binary('initdb'), '-D', join(folder, 'data'), '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
+  const make = [
+    binary('initdb'),
+    '-D',
+    join(folder, 'data'),
+    '-U',
+    'postgres',
+    '-A',
+    'trust',
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '--no-sync',
+  ]
   const [data, making] = [join(folder, 'data'), join(folder, 'making')].map(quote)
   // `making` marks an initdb that was killed half-way; whoever finds it under the lock begins anew.
   const script = `if [ ! -f ${data}/PG_VERSION ] || [ -f ${making} ]; then
@@ -137,7 +156,13 @@ async function prepare(folder: string, owner: ReturnType<typeof clusterOwner>): 
 
 function serverArguments(folder: string, settings: Record<string, string>): string[] {
   const all = { ...SETTINGS, ...settings }
-  return ['-D', join(folder, 'data'), '-k', folder, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+  return [
+    '-D',
+    join(folder, 'data'),
+    '-k',
+    folder,
+    ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ]
 }
 
 function clusterUrl(folder: string): string {
@@ -147,9 +172,12 @@ function clusterUrl(folder: string): string {
 /** The newest installed major version: Debian keeps each in a folder of its own, outside PATH. */
 export function binary(name: string): string {
   const root = '/usr/lib/postgresql'
-  const versions = existsSync(root) ? readdirSync(root).filter((entry) => existsSync(join(root, entry, 'bin', name))) : []
+  const versions = existsSync(root)
+    ? readdirSync(root).filter((entry) => existsSync(join(root, entry, 'bin', name)))
+    : []
   const newest = versions.toSorted((a, b) => Number(b) - Number(a))[0]
-  if (newest === undefined) throw new Error(`PostgreSQL is not installed (${name} not found); run: apt-get install postgresql`)
+  if (newest === undefined)
+    throw new Error(`PostgreSQL is not installed (${name} not found); run: apt-get install postgresql`)
   return join(root, newest, 'bin', name)
 }
 
@@ -172,16 +200,18 @@ async function untilReady(url: string, folder: string, alive: () => boolean): Pr
 }
 
 function childrenOf(parent: number): number[] {
-  return readdirSync('/proc').map(Number).filter((pid) => {
-    if (!pid) return false
-    try {
-      // "pid (name) state ppid …"; a name may hold spaces and brackets, so read from the last bracket.
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent
-    } catch {
-      return false // It ended while we looked.
-    }
-  })
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      if (!pid) return false
+      try {
+        // "pid (name) state ppid …"; a name may hold spaces and brackets, so read from the last bracket.
+        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent
+      } catch {
+        return false // It ended while we looked.
+      }
+    })
 }
 
 function kill(pid: number): void {

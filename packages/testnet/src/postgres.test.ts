@@ -6,7 +6,7 @@ import { startCluster, testDatabase, type Template } from './postgres.ts'
 
 const fruit: Template = {
   name: 'fruit',
-  migrate: (client) => client.query('create table fruit (name text); insert into fruit values (\'apple\')'),
+  migrate: (client) => client.query("create table fruit (name text); insert into fruit values ('apple')"),
 }
 
 test('each test gets its own copy of the template', async () => {

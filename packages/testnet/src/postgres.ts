@@ -94,9 +94,12 @@ function hashInto(hash: ReturnType<typeof createHash>, path: string): void {
 
 /** Drops what killed test processes left behind. */
 async function sweep(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ datname: string }>(`select datname from pg_database where datname like 'test\\_%'`)
+  const { rows } = await client.query<{ datname: string }>(
+    `select datname from pg_database where datname like 'test\\_%'`,
+  )
   for (const { datname } of rows) {
-    if (!existsSync(`/proc/${datname.split('_')[1]}`)) await client.query(`drop database if exists ${datname} with (force)`)
+    if (!existsSync(`/proc/${datname.split('_')[1]}`))
+      await client.query(`drop database if exists ${datname} with (force)`)
   }
 }
 
