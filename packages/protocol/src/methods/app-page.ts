@@ -63,5 +63,7 @@ export const logLine = z.object({
   at: instant,
   /** Who said it: `web`, `worker`, `build` or `node`. */
   source: z.string(),
+  /** `out` and `err` are a program's own; `ok` and `warn` the node's. */
+  level: z.enum(['out', 'err', 'ok', 'warn']),
   text: z.string(),
 })

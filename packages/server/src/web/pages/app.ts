@@ -1,0 +1,183 @@
+/** An app's page: the day its money runs out, the button that moves it, and everything else anyone may know. */
+import { html, when, type Content, type Html } from '../html.ts'
+import { bytes, day, commit as short, plural } from '../format.ts'
+import { layout } from '../layout.ts'
+import { runwayChart, runwayTable } from '../charts/runway-chart.ts'
+import { contributionsTable, releasesTable } from '../parts/app-tables.ts'
+import { costAndIncome } from '../parts/costs.ts'
+import { instances, moneyFigures, stateHead } from '../parts/app-live.ts'
+import { sectionHead } from '../parts/figures.ts'
+import { log } from '../parts/log.ts'
+import { notice } from '../parts/notice.ts'
+import { payBox } from '../parts/pay-box.ts'
+import { paidUntil, runwayBasis, runwayTime } from '../parts/runway-text.ts'
+import { activitySentence, stateWord } from '../parts/state-pill.ts'
+import type { App, AppView, Frame } from '../views.ts'
+
+export function appPage(view: AppView, frame: Frame): Html {
+  const { app } = view
+  const running = app.state !== 'frozen' && app.state !== 'archived'
+  const body = html`${when(view.notice ?? standing(app), notice)}
+    <div class="intro">
+      ${stateHead(app)} ${when(app.description !== '', () => html`<p class="lead">${app.description}</p>`)}
+      <p class="facts">
+        <span
+          >Code
+          <a href="${app.repository}" rel="noopener noreferrer nofollow"
+            >${app.repository.replace(/^https?:\/\//, '')}</a
+          ></span
+        >${when(
+          app.commit,
+          (commit) =>
+            html`<span>at commit <code title="${commit.hash}">${short(commit.hash)}</code>, ${day(commit.at)}</span>`,
+        )}<span>here since ${day(app.createdAt)}</span>
+      </p>
+    </div>
+    <div class="grid aside">
+      <section aria-label="How long it is paid for">${runwayPart(app, frame)}</section>
+      <div class="rise stack">
+        ${payBox(
+          {
+            app,
+            heading: running ? 'Keep it running' : 'Bring it back',
+            offers: app.money.offers,
+            minimum: app.money.minimum,
+            form: view.pay,
+            more: running,
+          },
+          frame,
+        )}
+        <p class="small soft" id="activity">${activitySentence(app)}</p>
+        ${admin(app, frame)}
+      </div>
+      <section aria-label="Figures">${moneyFigures(app, frame.now)}</section>
+    </div>
+    ${costAndIncome(app, frame)}
+    <div class="grid halves">
+      <section aria-labelledby="backers">
+        ${sectionHead({ title: 'Backers', id: 'backers', fact: plural(app.money.payers, 'payer') })}${contributionsTable(app.contributions)}
+        <p class="small"><a href="/${app.slug}/statement">Statement of this purse</a></p>
+      </section>
+      <section aria-labelledby="public-log">
+        ${sectionHead({ title: 'Public log', id: 'public-log', fact: html`<span class="dot"></span>live, newest first` })}${log(
+          {
+            lines: view.log,
+            label: `Log of ${app.name}`,
+            empty: running
+              ? 'Nothing printed yet. What the app prints stands here as it comes.'
+              : 'Nothing printed lately. The app is not running.',
+          },
+        )}
+        <p class="small soft">Anyone can read this. Apps should not print secrets.</p>
+      </section>
+    </div>
+    <div class="grid halves">
+      <section aria-labelledby="releases">
+        ${sectionHead({ title: 'Releases', id: 'releases', fact: latestDeployment(app) })}${releasesTable(app.releases)}
+      </section>
+      <section aria-labelledby="instances">
+        ${sectionHead({ title: 'Instances', id: 'instances', fact: limitsFact(app) })}${instances(app)}
+      </section>
+    </div>
+    <div class="grid halves">
+      <section aria-labelledby="history">${sectionHead({ title: 'History', id: 'history' })}${changes(app)}</section>
+      <section aria-labelledby="badge">
+        ${sectionHead({ title: 'Badge', id: 'badge', fact: 'an image of 1 kB, always current' })}
+        <p><img src="/${app.slug}/badge.svg" alt="paid until ${paidUntil(app.runway, frame.now)}" height="28" /></p>
+        <p class="mono">${app.page}/badge.svg</p>
+      </section>
+    </div>`
+  return layout({ title: appTitle(app, frame.now), section: 'apps', body, live: `/${app.slug}/live` }, frame)
+}
+
+export function appTitle(app: App, now: Date): string {
+  const resting = app.state === 'frozen' || app.state === 'archived'
+  return `${app.name}, ${stateWord(app)}${resting ? ` since ${day(app.stateSince)}` : `, paid until ${paidUntil(app.runway, now)}`}`
+}
+
+function runwayPart(app: App, { now }: Frame): Html {
+  const resting = app.state === 'frozen' || app.state === 'archived'
+  const chart = {
+    history: app.money.history,
+    balance: app.purse + app.reserve,
+    reserve: app.reserve,
+    runway: resting ? null : app.runway,
+    now,
+  }
+  return html`<p class="label">${resting ? 'Not paid for since' : 'Paid for until'}</p>
+    <p class="date">${resting ? day(app.stateSince) : runwayTime(app.runway, now)}</p>
+    <p class="small soft">
+      ${resting ? 'Its data is kept. Any payment starts it again.' : runwayBasis(app.runway, now)}
+    </p>
+    ${runwayChart(chart)}${runwayTable(chart)}`
+}
+
+/** What a visitor has to know first, unless they just did something. */
+function standing(app: App): AppView['notice'] {
+  if (app.deployment?.status === 'failed')
+    return { tone: 'bad', fact: 'The last deployment failed.', rest: app.deployment.problem ?? '' }
+  if (app.deployment?.status === 'waiting')
+    return { tone: 'frozen', fact: 'Nothing is built yet.', rest: app.deployment.problem ?? 'It waits for its turn.' }
+  if (app.state === 'low')
+    return {
+      tone: 'low',
+      fact: 'Under 14 days of money.',
+      rest: 'Everything runs on. A payment from anyone adds days.',
+    }
+  if (app.state === 'thrifty')
+    return {
+      tone: 'thrifty',
+      fact: 'Under 3 days of money.',
+      rest: 'Builds, workers and timed jobs are paused, and it sleeps when it is quiet. A payment from anyone starts them again.',
+    }
+  return null
+}
+
+function admin(app: App, frame: Frame): Content {
+  if (!app.mayAdminister) return null
+  const act = app.stopped ? ['run', 'Run it again'] : ['stop', 'Stop it']
+  return html`<div class="row">
+    ${[act, ['deploy', 'Deploy the newest commit']].map(
+      ([path, words]) =>
+        html`<form method="post" action="/${app.slug}/${path}">
+          <input type="hidden" name="token" value="${frame.token ?? ''}" /><button class="tight">${words}</button>
+        </form>`,
+    )}<span class="small soft">You deployed it, so you may.</span>
+  </div>`
+}
+
+function latestDeployment({ deployment }: App): Content {
+  return deployment === null
+    ? null
+    : html`<a href="/deployments/${deployment.id}">last deployment</a>: ${deployment.status}`
+}
+
+function limitsFact({ limits }: App): string {
+  return `at most ${limits.cpuPercent / 100} core, ${bytes(limits.memoryBytes)}`
+}
+
+function changes(app: App): Html {
+  if (app.changes.length === 0) return html`<p class="soft">Nothing has happened to it yet.</p>`
+  return html`<table>
+    <thead>
+      <tr>
+        <th scope="col">Day</th>
+        <th scope="col">State</th>
+        <th scope="col">Why</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${app.changes
+        .toReversed()
+        .slice(0, 12)
+        .map(
+          (change) =>
+            html`<tr>
+              <td class="nowrap">${day(change.at)}</td>
+              <td>${change.state}</td>
+              <td>${change.sentence}</td>
+            </tr>`,
+        )}
+    </tbody>
+  </table>`
+}
