@@ -110,6 +110,7 @@ test('any change of any covered part, and of no other, breaks the signature', as
   assert.equal(await status((request) => ({ ...request, url: url.replace('amount=1', 'amount=2') })), 'invalid')
   assert.equal(await status((request) => ({ ...request, url: url.replace('=hello', '=hell&o') })), 'invalid')
   assert.equal(await status((request) => ({ ...request, method: 'PUT' })), 'invalid')
+  assert.equal(await status((request) => ({ ...request, url: 'http://a b/' })), 'invalid')
   assert.equal(await status((request) => ({ ...request, body: utf8('{} ') })), 'invalid')
 })
 

@@ -42,6 +42,7 @@ export {
   pathOf,
   readInput,
   readOutput,
+  readQuery,
   writeInput,
   writeOutput,
   type DefaultPolicy,

@@ -58,6 +58,14 @@ export function readInput<M extends Method>(declared: M, wire: unknown): Read<In
   return read<InputOf<M>>(declared.input, wire)
 }
 
+/** A GET's query as the input that a POST's body would hold. A name given twice could be read in two ways. */
+export function readQuery<M extends Method>(declared: M, query: URLSearchParams): Read<InputOf<M>> {
+  const names = [...query.keys()]
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) return { ok: false, problem: `${JSON.stringify(twice.slice(0, 40))} is given twice` }
+  return readInput(declared, Object.fromEntries(query))
+}
+
 /** The client's side: an answer as it travels to the value its caller is given. Members it does not know are dropped. */
 export function readOutput<M extends Method>(declared: M, wire: unknown): Read<OutputOf<M>> {
   return read<OutputOf<M>>(declared.output, wire)

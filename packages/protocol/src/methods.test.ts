@@ -5,7 +5,7 @@ import * as z from 'zod'
 import { recordTopic, recordWord, RECORD_TOPICS, transferCode, transferWord, TRANSFER_CODES } from './codes.ts'
 import { newId } from './id.ts'
 import { METERS } from './meters.ts'
-import { method, pathOf, readInput, readOutput, writeInput, writeOutput } from './method.ts'
+import { method, pathOf, readInput, readOutput, readQuery, writeInput, writeOutput } from './method.ts'
 import { allMethods, findMethod, hasService, methods } from './methods/index.ts'
 import { openApi } from './openapi.ts'
 import { SCALE } from './testing/vectors.ts'
@@ -32,7 +32,10 @@ test('a safe method can be asked by a link: each of its inputs is a string', () 
   for (const declared of allMethods.filter(({ safe }) => safe)) {
     const query = Object.fromEntries(new URLSearchParams(declared.example as Record<string, string>))
     assert.deepEqual(readInput(declared, query), readInput(declared, declared.example))
+    assert.deepEqual(readQuery(declared, new URLSearchParams(query)), readInput(declared, declared.example))
   }
+  assert.equal(readQuery(methods.apps.get, new URLSearchParams('app=a&app=b')).ok, false)
+  assert.equal(readQuery(methods.apps.get, new URLSearchParams('app=a&__proto__=b')).ok, false)
 })
 
 test('an input that is not what its declaration says is refused with the place and the reason', () => {

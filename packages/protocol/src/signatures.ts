@@ -103,6 +103,7 @@ async function check(
   const { did, nonce, expires } = readParameters(covered, by.nowSeconds)
   checkCoverage(covered, request)
   checkIdentity(request.headers, did)
+  if (!URL.canParse(request.url)) throw new Malformed('the target is not a URL')
   const origin = new URL(request.url).origin
   if (!by.origins.includes(origin)) throw new Malformed(`it was signed for ${origin}, which is not this node`)
   const message = utf8(signatureBase({ request }, covered))
