@@ -7,7 +7,9 @@ import { deleteContainer, exitsFolder } from './conmon.ts'
 import { mountedImage } from './images.ts'
 import { hostUid } from './instance.ts'
 import type { Instance } from './instance.ts'
+import type { Locks } from './locks.ts'
 import { makeDisk, mountDisk, mountOverlay, removeFile, unmount } from './mounts.ts'
+import type { Place } from './firewall.ts'
 import { connectSandbox, disconnectSandbox } from './network.ts'
 import type { SandboxRecord } from './records.ts'
 import { mountedRelease } from './releases.ts'
@@ -22,8 +24,12 @@ export const bundleFolder = (at: Instance, id: string) => join(home(at, id), 'bu
 /** Mount point of the ephemeral disk; its `statfs` is what the sandbox has written. */
 export const diskFolder = (at: Instance, id: string) => join(home(at, id), 'disk')
 
-export async function assemble(at: Instance, record: SandboxRecord, cgroups: Cgroups): Promise<void> {
+export async function assemble(
+  at: Instance,
+  { record, cgroups, locks }: { record: SandboxRecord; cgroups: Cgroups; locks: Locks },
+): Promise<void> {
   const { spec, index } = record
+  await removeFile(join(exitsFolder(at), spec.id))
   const owner = hostUid(at, record.idsIndex) + (spec.user === 'root' ? 0 : appUid)
   const [rootfs] = await Promise.all([
     mountedImage(at, spec.image),
@@ -34,7 +40,7 @@ export async function assemble(at: Instance, record: SandboxRecord, cgroups: Cgr
     index,
     idsIndex: record.idsIndex,
     rootfs,
-    app: await appFolder(at, record),
+    app: await appFolder(at, record, locks),
     tmp: join(diskFolder(at, spec.id), 'tmp'),
     swapLimits: cgroups.swapLimits,
   }
@@ -58,26 +64,23 @@ async function prepareDisk(at: Instance, disk: { id: string; sizeBytes: number; 
   }
 }
 
-async function appFolder(at: Instance, { spec }: SandboxRecord): Promise<string> {
+async function appFolder(at: Instance, { spec }: SandboxRecord, locks: Locks): Promise<string> {
   if (spec.scratch !== undefined) return mountedScratch(at, spec.scratch)
   const upper = join(diskFolder(at, spec.id), 'upper')
   if (spec.release === undefined) return upper
-  const lower = await mountedRelease(at, spec.release)
+  const { release } = spec
+  const lower = await locks.hold(`release ${release}`, () => mountedRelease(at, release))
   const merged = join(home(at, spec.id), 'app')
   await mountOverlay({ lower, upper, work: join(diskFolder(at, spec.id), 'work'), at: merged })
   return merged
 }
 
 /** Every step is fine with finding nothing. Processes go first, then what they held. */
-export async function dismantle(
-  at: Instance,
-  name: { id: string; index: number | undefined },
-  cgroups: Cgroups,
-): Promise<void> {
-  const { id, index } = name
+export async function dismantle(at: Instance, name: { id: string; place?: Place }, cgroups: Cgroups): Promise<void> {
+  const { id, place } = name
   await deleteContainer(at, id)
   cgroups.remove(cgroupOf(at, id))
-  if (index !== undefined) await disconnectSandbox(at, { index })
+  if (place) await disconnectSandbox(at, place)
   await unmount(join(home(at, id), 'app'))
   await unmount(diskFolder(at, id))
   await removeFile(diskFile(at, id))

@@ -1,25 +1,27 @@
 /** Opens everything the daemon owns, in order, and takes it all away again on `--destroy`. */
 import { existsSync, readFileSync } from 'node:fs'
-import { chmod, chown, mkdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { logsFolder } from '../verbs.ts'
 import { disksFolder } from './assemble.ts'
 import { openCgroups } from './cgroup.ts'
 import { prepareConmon } from './conmon.ts'
+import { removeRules, watchRules, writeRules } from './firewall.ts'
+import type { Place } from './firewall.ts'
 import { prepareImages } from './images.ts'
 import { defaultRoot, defaultSubnet, instance, subnetNumber, tagOf } from './instance.ts'
 import type { Instance } from './instance.ts'
 import { openLocks } from './locks.ts'
+import { prepareLogs } from './logs.ts'
 import { mountPoints, unmount } from './mounts.ts'
 import { prepareNamespace, unpin } from './namespace.ts'
-import { claimDoorAddress, prepareNetwork, releaseNetwork } from './network.ts'
+import { claimDoorAddress, dropDoorAddress } from './network.ts'
 import { openNumbers } from './numbers.ts'
 import type { Options } from './options.ts'
 import { loadRecords, removeRecord, replaceFile } from './records.ts'
 import { prepareReleases } from './releases.ts'
 import { openSandboxes } from './sandboxes.ts'
 import { loadScratches } from './scratch.ts'
-import { listen, socketPath } from './server.ts'
+import { listen, refuseSecond, socketPath } from './server.ts'
 import { sweep } from './sweep.ts'
 import { handlers } from './verbs.ts'
 
@@ -36,13 +38,15 @@ export async function serve(options: Options): Promise<void> {
   const { records, broken } = await loadRecords(at)
   for (const id of broken) await removeRecord(at, id)
   const running = records.filter(({ state }) => state === 'running')
-  await sweep(at, new Map(running.map(({ spec, index }) => [spec.id, index])), cgroups)
+  const places = new Map(running.map(({ spec, index }) => [spec.id, { index, network: spec.network }]))
+  await writeRules(at, [...places.values()])
+  await sweep(at, places, cgroups)
   const scratches = new Map((await loadScratches(at)).map((scratch) => [scratch.id, scratch]))
-  const kept = records.filter(({ state }) => state !== 'creating')
-  const taken = [...kept, ...scratches.values()].map(({ index }) => index)
+  const taken = [...records, ...scratches.values()].map(({ index }) => index)
   const parts = { at, cgroups, locks: openLocks(), numbers: openNumbers({ capacity: at.capacity, taken }) }
   const sandboxes = await openSandboxes({ ...parts, scratchIndex: (id) => scratches.get(id)?.index }, records)
 
+  guardRules(at, () => sandboxes.places())
   await listen(at, handlers({ ...parts, sandboxes, scratches }))
   // Sandboxes go on without us; nothing needs to be written, since every step already was.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0))
@@ -53,9 +57,11 @@ export async function destroy(options: Options): Promise<void> {
   const at = await settleDown(options)
   const cgroups = openCgroups()
   await prepareConmon(at)
+  await writeRules(at, [])
   await sweep(at, new Map(), cgroups)
   cgroups.remove(at.cgroupParent)
-  await releaseNetwork(at)
+  await removeRules(at)
+  await dropDoorAddress(at)
   const below = mountPoints().filter((path) => path.startsWith(`${at.run}/`))
   for (const path of below.reverse()) await unmount(path)
   await unmount(at.run)
@@ -63,13 +69,24 @@ export async function destroy(options: Options): Promise<void> {
   await rm(at.root, { recursive: true, force: true })
 }
 
-/** Namespace, subnet and rules: what must stand before anything may run. */
+/** Namespace and subnet: what must stand before anything else. */
 async function settleDown(options: Options): Promise<Instance> {
+  await refuseSecond(options.root)
   await prepareNamespace({ run: join('/run', `perennial-${tagOf(options.root)}`) })
   await chmod(options.root, 0o755)
-  const at = await claimSubnet(options)
-  await prepareNetwork(at)
-  return at
+  return claimSubnet(options)
+}
+
+/** Reloading the host's own firewall empties ours too, the only rules between sandboxes and the host. */
+function guardRules(at: Instance, places: () => Place[]): void {
+  watchRules(at, () => {
+    console.error(`the firewall table ${at.nftTable} was removed from outside; it is written again`)
+    writeRules(at, places()).catch((error: unknown) => {
+      // Ending makes it somebody's problem; going on without rules would be nobody's.
+      console.error(error)
+      process.exit(1)
+    })
+  })
 }
 
 /** A root keeps its subnet; a new one other than the default takes the first that nobody uses. */
@@ -89,12 +106,4 @@ async function claimSubnet(options: Options): Promise<Instance> {
     return at
   }
   throw new Error(`${candidates.length === 1 ? wanted : 'every subnet'} is already used on this machine; give --subnet`)
-}
-
-async function prepareLogs(at: Instance): Promise<void> {
-  const folder = join(at.root, logsFolder)
-  await mkdir(folder, { recursive: true })
-  await chown(folder, 0, at.gid)
-  // Set-gid: the file that conmon begins when a log is full belongs to the node's group too.
-  await chmod(folder, 0o2750)
 }

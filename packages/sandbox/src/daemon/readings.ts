@@ -9,7 +9,7 @@ import { cgroupOf } from './bundle.ts'
 import type { Cgroups, Group } from './cgroup.ts'
 import { addressOf } from './instance.ts'
 import type { Instance } from './instance.ts'
-import { egressByAddress } from './network.ts'
+import { egressByAddress } from './firewall.ts'
 import type { SandboxRecord } from './records.ts'
 
 /** An open meter; readings are taken while the control group and the disk are still there. */

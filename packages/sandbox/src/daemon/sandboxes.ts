@@ -4,34 +4,26 @@
  * after kill -9: what was half-made is cleared away, what runs is adopted, what ended meanwhile is settled.
  */
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, watch } from 'node:fs'
-import type { FSWatcher } from 'node:fs'
-import { chown, open } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFileSync, watch } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { logsFolder } from '../verbs.ts'
 import type { Exit, Sandbox, SandboxSpec, WireReading } from '../verbs.ts'
 import { assemble, bundleFolder, dismantle } from './assemble.ts'
 import { cgroupOf } from './bundle.ts'
 import type { Cgroups } from './cgroup.ts'
 import { createContainer, exitCode, exitsFolder, signalContainer, startContainer } from './conmon.ts'
 import { exitOf, lostExit } from './exits.ts'
-import { addressOf } from './instance.ts'
+import type { Place } from './firewall.ts'
 import type { Instance } from './instance.ts'
+import { hasEnded, view } from './live.ts'
+import type { Live } from './live.ts'
 import type { Locks } from './locks.ts'
-import { removeFile } from './mounts.ts'
+import { makeLog, removeLog } from './logs.ts'
 import type { Numbers } from './numbers.ts'
 import { egressFor, openMeter } from './readings.ts'
-import type { Meter } from './readings.ts'
 import { removeRecord, saveRecord } from './records.ts'
 import type { SandboxRecord } from './records.ts'
 import { Refusal } from './refuse.ts'
-
-interface Live {
-  readonly record: SandboxRecord
-  meter?: Meter
-  readonly waiting: Set<(exit: Exit) => void>
-}
+import { unmountRelease } from './releases.ts'
 
 export interface Sandboxes {
   start(spec: SandboxSpec): Promise<Sandbox>
@@ -44,13 +36,9 @@ export interface Sandboxes {
   wait(input: { id: string; timeoutMs: number }): Promise<Exit | null>
   /** Whether a sandbox that has not exited uses this release or scratch disk. */
   uses(what: { release: string } | { scratch: string }): boolean
-  close(): void
+  /** Where every sandbox that has not exited sits in the network. */
+  places(): Place[]
 }
-
-/** A sandbox whose supervisor was killed leaves no exit file; its process is looked after this often. */
-const checkEveryMs = 2000
-/** After KILL the kernel needs a moment, on a loaded machine a long one. */
-const killTimeoutMs = 30_000
 
 export interface Needs {
   readonly at: Instance
@@ -61,27 +49,34 @@ export interface Needs {
   readonly scratchIndex: (id: string) => number | undefined
 }
 
+/** A sandbox whose supervisor was killed leaves no exit file; its process is looked after this often. */
+const checkEveryMs = 2000
+/** conmon writes the exit code a moment after the process is gone. */
+const exitCodeTimeoutMs = 1000
+/** After KILL the kernel needs a moment, on a loaded machine a long one. */
+const killTimeoutMs = 30_000
+
 export async function openSandboxes(needs: Needs, records: readonly SandboxRecord[]): Promise<Sandboxes> {
   const { at, cgroups, locks, numbers } = needs
   const all = new Map<string, Live>()
   const machineBoot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 
-  for (const record of records) await adopt(record)
-  const watcher: FSWatcher = watch(exitsFolder(at), (_, id) => settleLater(id ?? ''))
-  const timer = setInterval(() => [...all.keys()].forEach(settleLater), checkEveryMs)
+  for (const record of records) all.set(record.spec.id, { record, waiting: new Set() })
+  for (const live of all.values()) await adopt(live)
+  watch(exitsFolder(at), (_, id) => settleLater(id ?? ''))
+  setInterval(() => [...all.keys()].forEach(settleLater), checkEveryMs)
 
-  async function adopt(record: SandboxRecord): Promise<void> {
-    const { id } = record.spec
-    if (record.state === 'creating') {
-      await dismantle(at, { id, index: record.index }, cgroups)
-      await removeRecord(at, id)
-      return
-    }
-    const live: Live = { record, waiting: new Set() }
-    all.set(id, live)
+  async function adopt(live: Live): Promise<void> {
+    const { record } = live
+    if (record.state === 'creating') return abandon(live)
     if (record.state === 'exited') return
     if (record.machineBoot !== machineBoot) return finish(live, lostExit('was ended when the machine restarted'))
-    live.meter = openMeter(at, record, cgroups)
+    try {
+      live.meter = openMeter(at, record, cgroups)
+    } catch (error) {
+      console.error(`sandbox ${record.spec.id} cannot be adopted:`, error)
+      return finish(live, lostExit('was ended because its control group was gone'))
+    }
     await settle(live)
   }
 
@@ -90,68 +85,54 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     if (existing) {
       if (!isDeepStrictEqual(existing.record.spec, spec))
         throw new Refusal('conflict', `sandbox ${spec.id} exists with another spec; remove it first`)
-      return view(existing)
+      return see(existing)
     }
-    const scratchIndex = spec.scratch === undefined ? undefined : needs.scratchIndex(spec.scratch)
-    if (spec.scratch !== undefined && scratchIndex === undefined)
-      throw new Refusal('missing', `there is no scratch disk ${spec.scratch}; make it first`)
-    const index = numbers.take()
-    const record: SandboxRecord = {
-      spec,
-      index,
-      idsIndex: scratchIndex ?? index,
-      boot: randomUUID(),
-      machineBoot,
-      state: 'creating',
-      pid: 0,
-      startedAt: 0,
-    }
-    await saveRecord(at, record)
+    const live: Live = { record: newRecord(spec), waiting: new Set() }
+    const { record } = live
+    all.set(spec.id, live)
     try {
-      await assemble(at, record, cgroups)
-      record.pid = await createContainer(at, {
-        id: spec.id,
-        bundle: bundleFolder(at, spec.id),
-        log: await makeLog(spec.id),
-      })
-      const live: Live = { record, waiting: new Set(), meter: openMeter(at, record, cgroups) }
+      await saveRecord(at, record)
+      await assemble(at, { record, cgroups, locks })
+      const log = await makeLog(at, spec.id)
+      record.pid = await createContainer(at, { id: spec.id, bundle: bundleFolder(at, spec.id), log })
+      live.meter = openMeter(at, record, cgroups)
       await startContainer(at, spec.id)
       record.startedAt = Date.now()
       record.state = 'running'
       await saveRecord(at, record)
-      all.set(spec.id, live)
-      settleLater(spec.id)
-      return view(live)
     } catch (error) {
-      await dismantle(at, { id: spec.id, index }, cgroups)
-      await removeFile(logFile(spec.id))
-      await removeRecord(at, spec.id)
-      numbers.give(index)
+      await abandon(live)
       throw error
     }
+    settleLater(spec.id)
+    return see(live)
   }
 
-  const logFile = (id: string) => join(at.root, logsFolder, `${id}.log`)
-
-  async function makeLog(id: string): Promise<string> {
-    const handle = await open(logFile(id), 'w', 0o640)
-    await handle.close()
-    await chown(logFile(id), 0, at.gid)
-    return logFile(id)
+  function newRecord(spec: SandboxSpec): SandboxRecord {
+    const scratchIndex = spec.scratch === undefined ? undefined : needs.scratchIndex(spec.scratch)
+    if (spec.scratch !== undefined && scratchIndex === undefined)
+      throw new Refusal('missing', `there is no scratch disk ${spec.scratch}; make it first`)
+    const index = numbers.take()
+    const ids = { index, idsIndex: scratchIndex ?? index, boot: randomUUID(), machineBoot }
+    return { spec, ...ids, state: 'creating', pid: 0, startedAt: 0 }
   }
 
-  function view({ record }: Live): Sandbox {
-    const { spec, state, exit } = record
-    const running = state === 'running' && cgroups.frozen(cgroupOf(at, spec.id)) ? 'frozen' : 'running'
-    return {
-      id: spec.id,
-      state: state === 'creating' ? 'created' : state === 'exited' ? 'exited' : running,
-      address: addressOf(at, record.index),
-      pid: record.pid,
-      ...(exit && { exit }),
-      startedAt: record.startedAt,
-    }
+  /** A start that did not succeed leaves nothing, not even its id. */
+  async function abandon(live: Live): Promise<void> {
+    live.meter?.close()
+    await release(live)
+    await forget(live)
   }
+
+  async function forget({ record }: Live): Promise<void> {
+    const { id } = record.spec
+    await removeLog(at, id)
+    await removeRecord(at, id)
+    all.delete(id)
+    numbers.give(record.index)
+  }
+
+  const see = (live: Live) => view(at, live, cgroups)
 
   function find(id: string): Live {
     const live = all.get(id)
@@ -167,32 +148,21 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
 
   function settleLater(id: string): void {
     const live = all.get(id)
-    if (live?.record.state !== 'running' || !hasEnded(live)) return
+    if (live?.record.state !== 'running' || !hasEnded(at, live)) return
     void locks.hold(id, () => settle(live)).catch((error: unknown) => console.error(`settling ${id}:`, error))
   }
 
-  const hasEnded = ({ record }: Live) =>
-    exitCode(at, record.spec.id) !== undefined || !existsSync(`/proc/${record.pid}`)
-
   /** Takes the last reading of a sandbox that has ended, keeps it with the exit, and frees everything else. */
   async function settle(live: Live): Promise<void> {
-    if (live.record.state !== 'running' || !hasEnded(live)) return
-    const { id, limits } = live.record.spec
-    let code = exitCode(at, id)
-    // The process is gone a moment before conmon has written the file.
-    for (let tries = 0; code === undefined && tries < 20; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 50))
-      code = exitCode(at, id)
-    }
-    const last = live.meter?.read(await egressFor(at, [live.record]))
-    if (last) live.record.last = last
-    const oomKills = last?.oomKills ?? 0
-    await finish(
-      live,
-      code === undefined
-        ? lostExit('ended together with its supervisor')
-        : exitOf({ code, oomKills, memoryBytes: limits.memoryBytes }),
-    )
+    const { record, meter } = live
+    if (record.state !== 'running' || !hasEnded(at, live)) return
+    const { id, limits } = record.spec
+    await until(() => exitCode(at, id) !== undefined, exitCodeTimeoutMs)
+    const code = exitCode(at, id)
+    if (meter) record.last = meter.read(await egressFor(at, [record]))
+    const lost = lostExit('ended together with its supervisor')
+    const oomKills = record.last?.oomKills ?? 0
+    await finish(live, code === undefined ? lost : exitOf({ code, oomKills, memoryBytes: limits.memoryBytes }))
   }
 
   async function finish(live: Live, exit: Exit): Promise<void> {
@@ -203,9 +173,20 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     await saveRecord(at, record)
     live.meter?.close()
     delete live.meter
-    await dismantle(at, { id: record.spec.id, index: record.index }, cgroups)
+    await release(live)
     for (const tell of live.waiting) tell(exit)
     live.waiting.clear()
+  }
+
+  /** Gives back all that it holds on the machine. */
+  async function release({ record }: Live): Promise<void> {
+    const { id, network, release: sha256 } = record.spec
+    await dismantle(at, { id, place: { index: record.index, network } }, cgroups)
+    if (sha256 === undefined) return
+    await locks.hold(`release ${sha256}`, async () => {
+      const others = [...all.values()].filter(({ record: other }) => other !== record && other.state !== 'exited')
+      if (!others.some((other) => other.record.spec.release === sha256)) await unmountRelease(at, sha256)
+    })
   }
 
   async function end(live: Live, graceMs: number): Promise<void> {
@@ -215,50 +196,46 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
       await signalContainer(at, { id, signal: name })
       // A frozen process gets its signal when it thaws.
       if (cgroups.frozen(group)) await cgroups.freeze(group, false)
-      await until(() => hasEnded(live), timeoutMs)
+      await until(() => hasEnded(at, live), timeoutMs)
     }
     if (graceMs > 0) await signal('TERM', graceMs)
-    if (!hasEnded(live)) await signal('KILL', killTimeoutMs)
+    if (!hasEnded(at, live)) await signal('KILL', killTimeoutMs)
     await settle(live)
+    if (live.record.state === 'running') throw new Error(`sandbox ${id} did not end within ${killTimeoutMs} ms of KILL`)
   }
+
+  const unfinished = () => [...all.values()].map(({ record }) => record).filter(({ state }) => state !== 'exited')
 
   return {
     start: (spec) => locks.hold(spec.id, () => start(spec)),
-    list: () => [...all.values()].map(view),
+    list: () => [...all.values()].map(see),
     async read() {
-      const egress = await egressFor(
-        at,
-        [...all.values()].filter(({ meter }) => meter).map(({ record }) => record),
-      )
+      const egress = await egressFor(at, unfinished())
       return [...all.values()].flatMap(({ meter, record }) => meter?.read(egress) ?? record.last ?? [])
     },
     stop: ({ id, graceMs }) =>
       locks.hold(id, async () => {
         const live = find(id)
         if (live.record.state === 'running') await end(live, graceMs)
-        return view(live)
+        return see(live)
       }),
     freeze: ({ id, frozen }) =>
       locks.hold(id, async () => {
         const live = findRunning(id)
         await cgroups.freeze(cgroupOf(at, id), frozen)
-        return view(live)
+        return see(live)
       }),
     limit: ({ id, cpuPercent }) =>
       locks.hold(id, async () => {
         const live = findRunning(id)
         cgroups.limitCpu(cgroupOf(at, id), cpuPercent)
-        return view(live)
+        return see(live)
       }),
     remove: (id) =>
       locks.hold(id, async () => {
         const live = all.get(id)
-        if (!live) return
-        if (live.record.state === 'running') await end(live, 0)
-        all.delete(id)
-        await removeFile(logFile(id))
-        await removeRecord(at, id)
-        numbers.give(live.record.index)
+        if (live?.record.state === 'running') await end(live, 0)
+        if (live) await forget(live)
       }),
     wait({ id, timeoutMs }) {
       const live = find(id)
@@ -274,16 +251,10 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
       })
     },
     uses: (what) =>
-      [...all.values()].some(
-        ({ record }) =>
-          record.state !== 'exited' &&
-          ('release' in what ? record.spec.release === what.release : record.spec.scratch === what.scratch),
+      unfinished().some(({ spec }) =>
+        'release' in what ? spec.release === what.release : spec.scratch === what.scratch,
       ),
-    close() {
-      watcher.close()
-      clearInterval(timer)
-      for (const { meter } of all.values()) meter?.close()
-    },
+    places: () => unfinished().map(({ index, spec }) => ({ index, network: spec.network })),
   }
 }
 

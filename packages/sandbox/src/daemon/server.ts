@@ -19,11 +19,16 @@ const maxConnections = 64
 /** A connection that has more requests under way than this is not read from until some are answered. */
 const maxUnderWay = 256
 
-export const socketPath = (at: Instance) => join(at.root, socketName)
+export const socketPath = (at: { root: string }) => join(at.root, socketName)
+
+/** Two daemons on one root would undo each other's work. */
+export async function refuseSecond(root: string): Promise<void> {
+  const path = socketPath({ root })
+  if (await answers(path)) throw new Error(`another sandboxd already serves ${path}`)
+}
 
 export async function listen(at: Instance, handlers: Handlers): Promise<Server> {
   const path = socketPath(at)
-  if (await answers(path)) throw new Error(`another sandboxd already serves ${path}`)
   try {
     unlinkSync(path)
   } catch (error) {

@@ -100,12 +100,13 @@ export function handlers({ at, cgroups, sandboxes, scratches, locks, numbers }: 
         return packRelease(at, { disk: await mountedScratch(at, scratch), path })
       }),
     releases: () => releases(at),
-    removeRelease: async ({ sha256 }) => {
-      if (sandboxes.uses({ release: sha256 }))
-        throw new Refusal('conflict', `a sandbox still runs release ${sha256}; stop it first`)
-      await removeRelease(at, sha256)
-      return null
-    },
+    removeRelease: ({ sha256 }) =>
+      locks.hold(`release ${sha256}`, async () => {
+        if (sandboxes.uses({ release: sha256 }))
+          throw new Refusal('conflict', `a sandbox still runs release ${sha256}; stop it first`)
+        await removeRelease(at, sha256)
+        return null
+      }),
     image: ({ name }) => ensureImage(at, name),
   }
 }

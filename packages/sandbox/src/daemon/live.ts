@@ -1,0 +1,39 @@
+/** One sandbox as the daemon holds it in memory. */
+import { existsSync } from 'node:fs'
+import type { Exit, Sandbox } from '../verbs.ts'
+import { cgroupOf } from './bundle.ts'
+import type { Cgroups } from './cgroup.ts'
+import { exitCode } from './conmon.ts'
+import { addressOf } from './instance.ts'
+import type { Instance } from './instance.ts'
+import type { Meter } from './readings.ts'
+import type { SandboxRecord } from './records.ts'
+
+export interface Live {
+  readonly record: SandboxRecord
+  /** Open from its start to its exit. */
+  meter?: Meter
+  readonly waiting: Set<(exit: Exit) => void>
+}
+
+export function hasEnded(at: Instance, { record }: Live): boolean {
+  return exitCode(at, record.spec.id) !== undefined || !existsSync(`/proc/${record.pid}`)
+}
+
+export function view(at: Instance, { record }: Live, cgroups: Cgroups): Sandbox {
+  const { exit } = record
+  return {
+    id: record.spec.id,
+    state: stateOf(record, cgroups, at),
+    address: addressOf(at, record.index),
+    pid: record.pid,
+    ...(exit && { exit }),
+    startedAt: record.startedAt,
+  }
+}
+
+function stateOf({ state, spec }: SandboxRecord, cgroups: Cgroups, at: Instance): Sandbox['state'] {
+  if (state === 'creating') return 'created'
+  if (state === 'exited') return 'exited'
+  return cgroups.frozen(cgroupOf(at, spec.id)) ? 'frozen' : 'running'
+}
