@@ -1,0 +1,197 @@
+/**
+ * One whole node for a test: `perennial up` in a process of its own, with its own data folder, port, PostgreSQL,
+ * HAProxy, sandboxd and subnet, and closed without a trace.
+ *
+ *     await using remote = await gitRemote({ repositories: { 'octo/hello': files } })
+ *     await using node = await openTestNode({ remotes: [remote] })
+ *     const app = await node.deploy(remote.url('octo/hello'))
+ *     const response = await node.visit(app.slug, '/')
+ */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openClient, type Client } from '@perennial/client'
+import { dial } from '@perennial/client/node'
+import { isRefusal, keyFromSeed, methods, newId, newSeed, type Key, type OutputOf } from '@perennial/protocol'
+import type { GitRemote } from './git-remote.ts'
+import { familyOf, kill9 } from './processes.ts'
+import { until } from './until.ts'
+
+export interface TestNodeOptions {
+  /** Repositories that the node may fetch from. */
+  readonly remotes?: readonly GitRemote[]
+  /** Settings as an operator sets them (packages/server/src/config.ts). */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+type App = OutputOf<typeof methods.apps.get>
+
+export interface TestNode {
+  readonly origin: string
+  readonly port: number
+  /** The folder given to `--data`. */
+  readonly data: string
+  /** Signs as one stranger, made for this node. */
+  readonly client: Client
+  /** Signs as somebody else, each time. */
+  stranger(): Promise<Client>
+  /** Deploys and waits until it answers or failed; a failure throws with its public sentence. */
+  deploy(url: string, ref?: string): Promise<App>
+  app(slug: string): Promise<App>
+  /** Waits until the app's page says so. */
+  appWhen(slug: string, what: string, is: (app: App) => boolean, timeoutMs?: number): Promise<App>
+  /** Pays as a stranger; answers what the node acknowledged. */
+  fund(slug: string, micros: bigint): Promise<OutputOf<typeof methods.funding.contribute>>
+  /** A request to the app's own host name. */
+  visit(slug: string, path: string, init?: RequestInit): Promise<Response>
+  /** Kills one program of the node as the kernel would; `up` starts it again. */
+  kill9(which: 'node' | 'sandboxd' | 'haproxy' | 'postgres'): number
+  /** Everything the node printed so far. */
+  printed(): string
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+const tree = fileURLToPath(new URL('../../../', import.meta.url))
+const MARKS = {
+  node: 'packages/server/src/main.ts',
+  sandboxd: 'packages/sandbox/src/daemon/main.ts',
+  haproxy: '/usr/sbin/haproxy',
+  postgres: 'postgres -D',
+} as const
+/** Runtime images are the same for every node: the first test makes them, the others link them. */
+const IMAGES = '/var/tmp/perennial-test-images'
+
+export async function openTestNode(options: TestNodeOptions = {}): Promise<TestNode> {
+  // A unix socket's path is short, and so must the folder's be.
+  const data = mkdtempSync('/var/tmp/pn-')
+  execFileSync('chmod', ['755', data])
+  const port = await freePort()
+  const origin = `http://127.0.0.1:${port}`
+  const images = join(data, 'sandbox/images')
+  mkdirSync(join(data, 'sandbox'), { recursive: true })
+  if (existsSync(IMAGES)) execFileSync('cp', ['-al', IMAGES, images])
+  const log = join(data, 'printed.log')
+  const up = spawnUp({ data, port, log, options })
+  await until(
+    'the node answers',
+    async () => {
+      if (up.exitCode !== null) throw new Error(`perennial up ended with ${up.exitCode}`)
+      return readFileSync(log, 'utf8').includes(`Node: ${origin}`)
+    },
+    240_000,
+  ).catch((error: unknown) => {
+    up.kill('SIGTERM')
+    throw new Error(`${String(error)}\n${readFileSync(log, 'utf8')}`, { cause: error })
+  })
+  const client = openClient({ node: origin, key: await newKey() })
+
+  const app = async (slug: string) => answer(await client.call(methods.apps.get, { app: slug }))
+  const self: Omit<TestNode, typeof Symbol.asyncDispose> = {
+    origin,
+    port,
+    data,
+    client,
+    stranger: async () => openClient({ node: origin, key: await newKey() }),
+    async deploy(url, ref) {
+      const asked = answer(await client.call(methods.apps.deploy, { url, ...(ref !== undefined && { ref }) }))
+      await until(
+        `${url} runs`,
+        async () => {
+          const now = answer(await client.call(methods.apps.deployment, { id: asked.deployment.id }))
+          return ['running', 'failed', 'waiting', 'replaced'].includes(now.status)
+        },
+        300_000,
+      )
+      const ended = answer(await client.call(methods.apps.deployment, { id: asked.deployment.id }))
+      if (ended.status !== 'running') throw new Error(`deployment ${ended.status}: ${ended.problem}`)
+      return app(asked.app.slug)
+    },
+    app,
+    appWhen: (slug, what, is, timeoutMs) =>
+      until(
+        `${slug} ${what}`,
+        async () => {
+          const now = await app(slug)
+          return is(now) && now
+        },
+        timeoutMs,
+      ),
+    async fund(slug, micros) {
+      const payer = await self.stranger()
+      const { id } = await app(slug)
+      return answer(await payer.call(methods.funding.contribute, { id: newId(), app: id, amount: micros }))
+    },
+    visit: (slug, path, init) => dial(`http://${slug}.localhost:${port}${path}`, init),
+    kill9(which) {
+      const found = familyOf(up.pid ?? 0).find(({ command }) => command.includes(MARKS[which]))
+      if (!found) throw new Error(`${which} is not running`)
+      kill9(found.pid)
+      return found.pid
+    },
+    printed: () => readFileSync(log, 'utf8'),
+    async close() {
+      up.kill('SIGTERM')
+      await until('perennial up ends', () => up.exitCode !== null || up.signalCode !== null, 90_000)
+      keepImages(images)
+      rmSync(data, { recursive: true, force: true })
+    },
+  }
+  return { ...self, [Symbol.asyncDispose]: self.close }
+}
+
+function spawnUp({
+  data,
+  port,
+  log,
+  options,
+}: {
+  data: string
+  port: number
+  log: string
+  options: TestNodeOptions
+}): ChildProcess {
+  const words = ['up', '--data', data, '--listen', `127.0.0.1:${port}`]
+  const out = createWriteStream(log)
+  const up = spawn(join(tree, 'packages/cli/bin/perennial'), words, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      ...options.env,
+      PERENNIAL_DEVELOPMENT_REMOTES: (options.remotes ?? []).map(({ hostPort }) => hostPort).join(','),
+    },
+  })
+  up.stdout?.pipe(out)
+  up.stderr?.pipe(out)
+  return up
+}
+
+/** The first node to close leaves its images for those that follow. */
+function keepImages(images: string): void {
+  if (!existsSync(images)) return
+  const draft = `${IMAGES}.${process.pid}`
+  execFileSync('cp', ['-al', images, draft])
+  rmSync(IMAGES, { recursive: true, force: true })
+  renameSync(draft, IMAGES)
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+async function newKey(): Promise<Key> {
+  return keyFromSeed(newSeed())
+}
+
+function answer<T>(result: T): Exclude<T, { refusal: string }> {
+  if (isRefusal(result)) throw new Error(`refused: ${JSON.stringify(result)}`)
+  return result as Exclude<T, { refusal: string }>
+}
