@@ -6,7 +6,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo, BlockList, Socket } from 'node:net'
 import { refuse, type Refusal } from '../refusal.ts'
 import { subnet } from './address.ts'
-import { peerOf, TooMuchTraffic, type Traffic, type TrafficTable } from './traffic.ts'
+import { peerOf, type Traffic, type TrafficTable } from './traffic.ts'
 
 export interface Listen {
   /** The host's address on the sandboxes' side. */
@@ -23,8 +23,6 @@ export interface DoorServer {
   peer(req: IncomingMessage): string
   /** Runs `work` as one of the peer's connections, within its limits; cuts `socket` when time is up. */
   counted(row: Traffic, socket: Socket, refused: (refusal: Refusal) => void, work: () => Promise<void>): Promise<void>
-  /** Remembers for the pages that the byte limit was the reason. */
-  noteTooMuch(row: Traffic, error: unknown): void
   close(): Promise<void>
 }
 
@@ -60,7 +58,7 @@ export async function listenOnDoor(
       const { limits } = traffic
       if (row.connections >= limits.connections)
         return refused(refuse('outbound/too-many-connections', `More than ${limits.connections} connections at once.`))
-      if (!traffic.has(row)) return refused(tooMuch(limits.bytes))
+      if (!traffic.has(row)) return refused(traffic.tooMuch())
       row.connections++
       const timer = setTimeout(() => {
         row.refusal = refuse(
@@ -76,17 +74,10 @@ export async function listenOnDoor(
         row.connections--
       }
     },
-    noteTooMuch(row, error) {
-      if (error instanceof TooMuchTraffic) row.refusal = tooMuch(traffic.limits.bytes)
-    },
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       for (const socket of sockets) socket.destroy()
       await closed
     },
   }
-}
-
-function tooMuch(bytes: number): Refusal {
-  return refuse('outbound/too-much', `More than ${Math.floor(bytes / 2 ** 20)} MiB were transferred.`)
 }

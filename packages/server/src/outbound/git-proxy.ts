@@ -7,7 +7,7 @@
  */
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, isIP, type Socket } from 'node:net'
-import { Transform, type Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { isRefusal, refuse, type Refusal } from '../refusal.ts'
 import type { Checked, Destination } from './check.ts'
@@ -74,8 +74,6 @@ export async function openGitProxy({ listen, traffic, check, isDevelopment }: Gi
     const both = [pipeline(client, traffic.meter(row), upstream), pipeline(upstream, traffic.meter(row), client)]
     try {
       await Promise.all(both)
-    } catch (error) {
-      door.noteTooMuch(row, error)
     } finally {
       client.destroy()
       upstream.destroy()
@@ -99,8 +97,7 @@ export async function openGitProxy({ listen, traffic, check, isDevelopment }: Gi
     await door.counted(row, req.socket, refuseRequest, async () => {
       const found = await check(destination)
       if (isRefusal(found)) return refuseRequest(found)
-      await exchange({ req, res, url, found, row }).catch((error: unknown) => {
-        door.noteTooMuch(row, error)
+      await exchange({ req, res, url, found, row }).catch(() => {
         if (res.headersSent) res.destroy()
         else refuseRequest(unreachable(destination))
       })

@@ -38,10 +38,7 @@ export async function openPackageDoor({
         ({ sentence }) => say(res, 429, sentence),
         () => answer(req, res, row),
       )
-      .catch((error: unknown) => {
-        door.noteTooMuch(row, error)
-        res.destroy()
-      })
+      .catch(() => res.destroy())
   })
   const door = await listenOnDoor(server, { listen, traffic })
   const origin = `http://${door.address}:${door.port}`

@@ -5,7 +5,7 @@
  * used again by later sandboxes, so whoever removes a sandbox calls `forget`.
  */
 import { Transform } from 'node:stream'
-import type { Refusal } from '../refusal.ts'
+import { refuse, type Refusal } from '../refusal.ts'
 
 export interface TrafficLimits {
   /** Both directions together, over the sandbox's life. */
@@ -62,16 +62,16 @@ export class TrafficTable {
       transform: (chunk: Buffer, _encoding, done) => {
         traffic.bytes += BigInt(chunk.length)
         if (this.has(traffic)) done(null, chunk)
-        else done(new TooMuchTraffic(this.limits.bytes))
+        else {
+          traffic.refusal = this.tooMuch()
+          done(new Error(traffic.refusal.sentence))
+        }
       },
     })
   }
-}
 
-export class TooMuchTraffic extends Error {
-  override readonly name = 'TooMuchTraffic'
-  constructor(bytes: number) {
-    super(`more than ${Math.floor(bytes / 2 ** 20)} MiB went through the door`)
+  tooMuch(): Refusal {
+    return refuse('outbound/too-much', `More than ${Math.floor(this.limits.bytes / 2 ** 20)} MiB were transferred.`)
   }
 }
 
