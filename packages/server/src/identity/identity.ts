@@ -1,0 +1,36 @@
+/** Everything a node knows about who it is and who calls, opened from its keys. */
+import { createHmac } from 'node:crypto'
+import type { Key } from '@perennial/protocol'
+import type { Keys } from '../keys.ts'
+import type { Services } from '../services.ts'
+import { openLimits, type Limits } from './limits.ts'
+import { openNonces, type Nonces } from './nonces.ts'
+import { openSessions, type Sessions } from './sessions.ts'
+
+export interface Identity {
+  /** Signs what the node says. */
+  readonly node: Key
+  readonly sessions: Sessions
+  readonly nonces: Nonces
+  readonly limits: Limits
+  /**
+   * Gives its bearer an admin's power over one app, on a loopback node and over TEST money only (DESIGN §8): for
+   * whoever deployed in a browser and wants to stop the app from a shell.
+   */
+  adminToken(app: string): string
+}
+
+export function openIdentity({ clock }: Pick<Services, 'clock'>, keys: Keys): Identity {
+  const mac = (purpose: string, message: Uint8Array | string) =>
+    createHmac('sha256', keys.session.reveal()).update(`${purpose}\0`).update(message).digest()
+  return {
+    node: keys.node,
+    sessions: openSessions({ clock, mac }),
+    nonces: openNonces({ clock }),
+    limits: openLimits({ clock }),
+    adminToken: (app) => mac('admin', app).subarray(0, 16).toString('base64url'),
+  }
+}
+
+/** HMAC under the session key; `purpose` keeps what is made for one use from being taken for another. */
+export type PurposeMac = (purpose: string, message: Uint8Array | string) => Buffer
