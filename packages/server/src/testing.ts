@@ -1,4 +1,5 @@
-/** For tests of this package: a node's database, migrated, of its own. */
+/** For tests of this package: a node's database, migrated, ledger included, of its own. */
+import { ledgerSql, migrateLedger } from '@perennial/ledger'
 import { testDatabase } from '@perennial/testnet/postgres'
 import type { Template } from '@perennial/testnet/postgres'
 import { migrate, openDatabase } from './database.ts'
@@ -26,7 +27,7 @@ export async function serverDatabase(): Promise<TestServerDatabase> {
 
 const template: Template = {
   name: 'server',
-  sources: [new URL('../sql', import.meta.url)],
+  sources: [new URL('../sql', import.meta.url), ledgerSql],
   async migrate(client) {
     const queryable: Queryable = {
       query: async <Row>(text: string, values?: readonly unknown[]) =>
@@ -41,5 +42,6 @@ const template: Template = {
         return result
       },
     })
+    await migrateLedger(client)
   },
 }

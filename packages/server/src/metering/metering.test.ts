@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { DEFAULT_PRICE_BOOK, rate } from '@perennial/protocol'
+import { isRefusal } from '../refusal.ts'
+import { accountOf, ALLOWANCE } from './accounts.ts'
+import { HOUR, run, withBench, type Bench } from './testing.ts'
+
+const SECOND_NS = 1_000_000_000n
+const cpuPrice = (ns: bigint) => rate({ usage: ns, price: DEFAULT_PRICE_BOOK.prices.cpu, carried: 0n }).micros
+
+async function started(bench: Bench, money: bigint, instance = 'one'): Promise<string> {
+  const { id } = await bench.app(money)
+  const refused = await bench.metering.attach({ app: id, instance, payer: accountOf.purse(id) })
+  assert.equal(refused, null)
+  bench.world.start(instance)
+  return id
+}
+
+test('an hour of work is charged at the hour, to the micro, and the provider has it', () =>
+  withBench(async (bench) => {
+    const app = await started(bench, 5_000_000n)
+    await run(bench, HOUR - 60_000, 60_000, () => bench.world.use('one', { cpuNs: 6n * SECOND_NS }))
+    assert.equal((await bench.balances(app)).provider, 0n, 'nothing is posted before the hour')
+    assert.equal(bench.metering.projection(app).unposted, cpuPrice(354n * SECOND_NS))
+    await run(bench, 60_000, 60_000, () => bench.world.use('one', { cpuNs: 6n * SECOND_NS }))
+    const cost = cpuPrice(360n * SECOND_NS)
+    const { purse, clearing, provider } = await bench.balances(app)
+    assert.deepEqual([purse, clearing, provider], [5_000_000n - cost, 0n, cost])
+    assert.equal(bench.metering.projection(app).unposted, 0n)
+    await bench.assertSound()
+  }))
+
+test('what is held for an hour is the public maximum burn and not a micro more', () =>
+  withBench(async (bench) => {
+    const app = await started(bench, 5_000_000n)
+    assert.equal((await bench.balances(app)).held, bench.metering.maxBurn.run)
+    // Ten times what a flood may cost.
+    bench.world.request(app, 10_000_000n, 50_000_000_000n)
+    await run(bench, HOUR)
+    const { purse } = await bench.balances(app)
+    assert.equal(5_000_000n - purse, bench.metering.maxBurn.run)
+    assert.ok((await bench.metering.uncharged(app)) > 0n, 'the rest is recorded and not charged')
+    assert.equal(bench.world.exhausted.length, 0)
+    await bench.assertSound()
+  }))
+
+test('an app whose purse runs dry in mid-hour is charged to the last micro and told to stop', () =>
+  withBench(async (bench) => {
+    const app = await started(bench, 100n)
+    await run(bench, 60_000, 1000, () => bench.world.use('one', { cpuNs: SECOND_NS }))
+    const { purse, held, provider } = await bench.balances(app)
+    assert.deepEqual([purse, held, provider], [0n, 0n, 100n])
+    assert.match(bench.world.exhausted[0]!.sentence, /The purse is empty/)
+    await bench.assertSound()
+  }))
+
+test('money that arrives in mid-hour is held before the old hold is used up', () =>
+  withBench(async (bench) => {
+    const app = await started(bench, 300n)
+    const work = () => bench.world.use('one', { cpuNs: SECOND_NS })
+    await run(bench, 30_000, 1000, work)
+    await bench.pay(accountOf.purse(app), 1_000_000n)
+    await run(bench, 60_000, 1000, work)
+    assert.equal(bench.world.exhausted.length, 0)
+    assert.equal((await bench.balances(app)).held, bench.metering.maxBurn.run)
+    await run(bench, HOUR - 90_000, 60_000)
+    assert.equal((await bench.balances(app)).provider, cpuPrice(90n * SECOND_NS))
+    await bench.assertSound()
+  }))
+
+test('without money nothing starts: the payer is refused before the sandbox exists', () =>
+  withBench(async (bench) => {
+    const { id } = await bench.app()
+    const refused = await bench.metering.attach({ app: id, instance: 'one', payer: accountOf.purse(id) })
+    assert.ok(isRefusal(refused))
+    assert.equal(refused.refusal, 'payment-required')
+    const rows = await bench.services.database.query(`select 1 from meter_mark union all select 1 from usage_hold`)
+    assert.equal(rows.length, 0)
+  }))
+
+test('settling charges everything at once and frees what is held', () =>
+  withBench(async (bench) => {
+    const app = await started(bench, 5_000_000n)
+    await run(bench, 600_000)
+    bench.world.use('one', { cpuNs: 100n * SECOND_NS })
+    await bench.metering.detach('one')
+    await bench.metering.settle(app)
+    const { purse, held, clearing, provider } = await bench.balances(app)
+    assert.deepEqual([purse, held, clearing, provider], [5_000_000n - provider, 0n, 0n, cpuPrice(100n * SECOND_NS)])
+    assert.deepEqual(bench.metering.projection(app), { unposted: 0n, held: 0n })
+    await bench.assertSound()
+  }))
+
+test('a sandbox that was detached or restarted is never counted twice', () =>
+  withBench(async (bench) => {
+    const app = await started(bench, 5_000_000n)
+    bench.world.use('one', { cpuNs: 10n * SECOND_NS })
+    await run(bench, 120_000)
+    await bench.restart()
+    await bench.restart()
+    assert.equal(await bench.metering.attach({ app, instance: 'one', payer: accountOf.purse(app) }), null)
+    await run(bench, 60_000)
+    bench.world.start('one') // New counters, from zero.
+    bench.world.use('one', { cpuNs: 5n * SECOND_NS })
+    await run(bench, 60_000)
+    await bench.metering.detach('one')
+    await bench.metering.detach('one')
+    await run(bench, HOUR)
+    assert.equal((await bench.balances(app)).provider, cpuPrice(15n * SECOND_NS))
+    assert.equal((await bench.balances(app)).held, 0n)
+    await bench.assertSound()
+  }))
+
+test('a node that was away charges what ran meanwhile, as many hours as it was away', () =>
+  withBench(async (bench) => {
+    const app = await started(bench, 5_000_000n)
+    await run(bench, 10 * 60_000)
+    bench.world.use('one', { cpuNs: 9_000n * SECOND_NS }) // 2.5 hours of a core: more than one hour's maximum.
+    await bench.clock.advance(3 * HOUR)
+    await bench.restart()
+    await bench.metering.sample()
+    await bench.metering.sample()
+    assert.equal((await bench.balances(app)).provider, cpuPrice(9_000n * SECOND_NS))
+    await bench.assertSound()
+  }))
+
+test('readings go on while the database is away, and nothing is lost or charged twice', () =>
+  withBench(
+    async (bench) => {
+      const app = await started(bench, 5_000_000n)
+      const { database } = bench.services
+      const transaction = database.transaction.bind(database)
+      Object.assign(database, { transaction: () => Promise.reject(new Error('the database is away')) })
+      for (let minute = 0; minute < 90; minute++) {
+        await bench.clock.advance(60_000)
+        bench.world.use('one', { cpuNs: 6n * SECOND_NS })
+        await bench.metering.sample().catch(() => undefined)
+      }
+      Object.assign(database, { transaction })
+      await run(bench, 60_000)
+      await bench.metering.settle(app)
+      assert.equal((await bench.balances(app)).provider, cpuPrice(540n * SECOND_NS))
+      await bench.assertSound()
+    },
+    { level: 'error' },
+  ))
+
+test('the start allowance pays one CPU-minute a day; then the app waits for a payment', () =>
+  withBench(async (bench) => {
+    await bench.pay(ALLOWANCE, 1_000_000n)
+    const { id } = await bench.app()
+    const attach = (instance: string) => bench.metering.attach({ app: id, instance, payer: ALLOWANCE })
+    assert.equal(await attach('one'), null)
+    bench.world.start('one')
+    await run(bench, 25 * HOUR, HOUR / 2, () => bench.world.use('one', { cpuNs: SECOND_NS }))
+    assert.equal(bench.world.exhausted.length, 0, '50 s on the first day, and the second day counts anew')
+    await run(bench, HOUR, HOUR / 60, () => bench.world.use('one', { cpuNs: 2n * SECOND_NS }))
+    assert.match(bench.world.exhausted[0]!.sentence, /start allowance is used up/)
+    await bench.metering.detach('one')
+    const again = await attach('two')
+    assert.ok(isRefusal(again))
+    await bench.restart()
+    assert.ok(isRefusal(await attach('two')), 'also after a restart')
+    assert.match((await bench.metering.ended(id, ALLOWANCE))!, /1 CPU-minute a day/)
+    await bench.assertSound()
+  }))
