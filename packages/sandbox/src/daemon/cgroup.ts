@@ -11,6 +11,8 @@ export interface Counters {
   readonly cpuNs: bigint
   readonly memoryBytes: bigint
   readonly oomKills: number
+  /** Pages that had to be read from disk while the program waited. */
+  readonly majorFaults: bigint
 }
 
 /** One sandbox's group, with the files of its counters open. */
@@ -84,6 +86,7 @@ function v1(mounts: Map<string, string>): Cgroups {
             cpuNs: BigInt(cpu.text().trim()),
             memoryBytes: value(stat, 'total_rss') + value(stat, 'total_shmem') + BigInt(kernel?.text().trim() ?? 0),
             oomKills: Number(value(oom.text(), 'oom_kill')),
+            majorFaults: value(stat, 'total_pgmajfault'),
           }
         },
         close: () => [cpu, memory, oom, kernel].forEach((file) => file?.close()),
@@ -121,6 +124,7 @@ function v2(top: string): Cgroups {
             cpuNs: value(cpu.text(), 'usage_usec') * 1000n,
             memoryBytes: value(stat, 'anon') + value(stat, 'shmem') + kernelBytes(stat),
             oomKills: Number(value(events.text(), 'oom_kill')),
+            majorFaults: value(stat, 'pgmajfault'),
           }
         },
         close: () => [cpu, memory, events].forEach((file) => file.close()),

@@ -11,7 +11,7 @@ import { pipeline } from 'node:stream/promises'
 import { imageNames } from '../verbs.ts'
 import type { ImageName } from '../verbs.ts'
 import type { Instance } from './instance.ts'
-import { mountImage } from './mounts.ts'
+import { isMounted, mountImage, warm } from './mounts.ts'
 import { recipes } from './recipes.ts'
 import { replaceFile } from './records.ts'
 import { fillRootfs } from './rootfs.ts'
@@ -20,15 +20,11 @@ import { squash } from './squash.ts'
 /** Raise when `rootfs.ts` makes other files from the same recipe. */
 const layout = 1
 
-const making = new Map<string, Promise<void>>()
+const underWay = new Map<string, Promise<void>>()
 
 export async function ensureImage(at: Instance, name: ImageName): Promise<{ sha256: string }> {
   const file = imageFile(at, name)
-  if (!existsSync(file)) {
-    const started = making.get(file) ?? make(at, name).finally(() => making.delete(file))
-    making.set(file, started)
-    await started
-  }
+  if (!existsSync(file)) await once(file, () => make(at, name))
   return { sha256: (await readFile(`${file}.sha256`, 'utf8')).trim() }
 }
 
@@ -36,11 +32,19 @@ export async function ensureImage(at: Instance, name: ImageName): Promise<{ sha2
 export async function mountedImage(at: Instance, name: ImageName): Promise<string> {
   await ensureImage(at, name)
   const point = join(at.run, 'images', `${name}.${recipeTag(name)}`)
-  const busy = making.get(point)
-  const mounted = busy ?? mountImage({ file: imageFile(at, name), at: point }).finally(() => making.delete(point))
-  making.set(point, mounted)
-  await mounted
+  await once(point, async () => {
+    if (isMounted(point)) return
+    await mountImage({ file: imageFile(at, name), at: point })
+    await warm(point)
+  })
   return point
+}
+
+/** Who asks while it is being done waits for the same. */
+async function once(key: string, work: () => Promise<void>): Promise<void> {
+  const started = underWay.get(key) ?? work().finally(() => underWay.delete(key))
+  underWay.set(key, started)
+  await started
 }
 
 export function madeImages(at: Instance): ImageName[] {

@@ -13,6 +13,8 @@ export interface Live {
   readonly record: SandboxRecord
   /** Open from its start to its exit. */
   meter?: Meter
+  /** We ended it because it was thrashing; the kernel does not count that. */
+  thrashed?: true
   readonly waiting: Set<(exit: Exit) => void>
 }
 

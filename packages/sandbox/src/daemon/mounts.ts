@@ -1,7 +1,7 @@
 /** Mounts and loop disks inside the daemon's private mount namespace. Every step may be repeated. */
 import { readFileSync, statfsSync } from 'node:fs'
-import { mkdir, open, rmdir, unlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { Refusal } from './refuse.ts'
 import { run } from './run.ts'
 
@@ -24,6 +24,23 @@ export async function mountImage({ file, at }: { file: string; at: string }): Pr
   if (isMounted(at)) return
   await mkdir(at, { recursive: true })
   await run('mount', ['-t', 'squashfs', '-o', 'loop,ro,nosuid,nodev', file, at])
+}
+
+/**
+ * Reads every file once. Cached pages belong to whose reading brought them in: to us, not to the sandbox that
+ * happens to start first, whose memory limit they would fill and from whose pressure they would suffer.
+ */
+export async function warm(folder: string): Promise<void> {
+  const buffer = Buffer.alloc(1024 * 1024)
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const file = await open(join(entry.parentPath, entry.name), 'r')
+    try {
+      while ((await file.read(buffer, 0, buffer.length, null)).bytesRead > 0);
+    } finally {
+      await file.close()
+    }
+  }
 }
 
 /**

@@ -11,10 +11,13 @@ import { addressOf } from './instance.ts'
 import type { Instance } from './instance.ts'
 import { egressByAddress } from './firewall.ts'
 import type { SandboxRecord } from './records.ts'
+import { watchThrashing } from './thrash.ts'
 
 /** An open meter; readings are taken while the control group and the disk are still there. */
 export interface Meter {
   read(egress: Map<string, bigint>): WireReading
+  /** Whether the sandbox should be ended for want of memory, though the kernel has not done it. */
+  isThrashing(): boolean
   close(): void
 }
 
@@ -22,6 +25,7 @@ export function openMeter(at: Instance, record: SandboxRecord, cgroups: Cgroups)
   const { id } = record.spec
   const address = addressOf(at, record.index)
   const group: Group = cgroups.open(cgroupOf(at, id))
+  const watch = watchThrashing({ limitBytes: record.spec.limits.memoryBytes })
   let lastRaw = 0n
   let before = 0n
   return {
@@ -42,6 +46,7 @@ export function openMeter(at: Instance, record: SandboxRecord, cgroups: Cgroups)
         oomKills,
       }
     },
+    isThrashing: () => watch.isThrashing(group.read(), Date.now()),
     close: () => group.close(),
   }
 }

@@ -64,7 +64,7 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
   for (const record of records) all.set(record.spec.id, { record, waiting: new Set() })
   for (const live of all.values()) await adopt(live)
   watch(exitsFolder(at), (_, id) => settleLater(id ?? ''))
-  setInterval(() => [...all.keys()].forEach(settleLater), checkEveryMs)
+  setInterval(() => [...all.keys()].forEach(look), checkEveryMs)
 
   async function adopt(live: Live): Promise<void> {
     const { record } = live
@@ -152,6 +152,14 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     void locks.hold(id, () => settle(live)).catch((error: unknown) => console.error(`settling ${id}:`, error))
   }
 
+  function look(id: string): void {
+    settleLater(id)
+    const live = all.get(id)
+    if (!live || live.thrashed || !live.meter?.isThrashing()) return
+    live.thrashed = true
+    signalContainer(at, { id, signal: 'KILL' }).catch((error: unknown) => console.error(`ending ${id}:`, error))
+  }
+
   /** Takes the last reading of a sandbox that has ended, keeps it with the exit, and frees everything else. */
   async function settle(live: Live): Promise<void> {
     const { record, meter } = live
@@ -159,7 +167,8 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     const { id, limits } = record.spec
     await until(() => exitCode(at, id) !== undefined, exitCodeTimeoutMs)
     const code = exitCode(at, id)
-    if (meter) record.last = meter.read(await egressFor(at, [record]))
+    const last = meter?.read(await egressFor(at, [record]))
+    if (last) record.last = live.thrashed ? { ...last, oomKills: last.oomKills + 1 } : last
     const lost = lostExit('ended together with its supervisor')
     const oomKills = record.last?.oomKills ?? 0
     await finish(live, code === undefined ? lost : exitOf({ code, oomKills, memoryBytes: limits.memoryBytes }))
