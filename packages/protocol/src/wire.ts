@@ -33,7 +33,7 @@ export const bigCount = z.codec(
   z
     .string()
     .regex(/^(0|[1-9]\d{0,17})$/, 'a position is decimal digits')
-    .describe('integer as decimal digits'),
+    .describe('a position, as decimal digits'),
   z.bigint().nonnegative(),
   { decode: (text) => BigInt(text), encode: (value) => value.toString() },
 )
@@ -82,6 +82,7 @@ export const gitRef = z
     /^(?!.*(?:\.\.|@\{|\/\/|\.lock$))[A-Za-z0-9_][A-Za-z0-9_./+-]*$/,
     'not the name of a branch, a tag or a commit',
   )
+  .describe('a branch, a tag or a commit')
 
 /** Where a public repository is; whether this node fetches from there is for the node to say. */
 export const repositoryUrl = z
@@ -89,6 +90,7 @@ export const repositoryUrl = z
   .min(1)
   .max(2048, 'a repository URL has at most 2048 characters')
   .refine((text) => !hasControlOrSpace(text), 'a URL has no spaces or control characters')
+  .describe('the URL of a public git repository')
 
 /** What a payer wishes to be called in public. One line, shown as text. */
 export const publicName = z
@@ -97,12 +99,14 @@ export const publicName = z
   .min(1)
   .max(80, 'a public name has at most 80 characters')
   .refine((text) => !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/u.test(text), 'a public name is one line of plain text')
+  .describe('what to call the payer in public')
 
 /** `app/<id>/purse`, `commons`, `provider/did:key:z…`. */
 export const accountName = z
   .string()
   .max(200)
   .regex(/^[a-z][A-Za-z0-9:/._-]*$/, 'an account is named like app/<id>/purse, commons or provider/<did>')
+  .describe('an account: app/<id>/purse, commons, provider/<did>')
 
 function hasControlOrSpace(text: string): boolean {
   return /[\p{Cc}\s]/u.test(text)

@@ -88,6 +88,7 @@ const logs = method({
     source: z
       .string()
       .regex(/^[a-z][a-z0-9-]{0,62}$/)
+      .describe('only lines of web, worker, build or node')
       .optional(),
     limit: pageSize.optional(),
   }),
