@@ -25,7 +25,7 @@ function* processes(): Iterable<[string, string]> {
     const name = read(`/proc/${pid}/comm`).trim()
     const words = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()
     // A backend of PostgreSQL shows no folder in its title; its server does, and is enough.
-    if (!LASTING.has(name) || words.includes(KEPT) || /^postgres: /.test(words)) continue
+    if (!LASTING.has(name) || words.includes(KEPT) || words.startsWith('postgres: ')) continue
     yield [`process ${pid} ${name}`, `process ${pid}: ${words.slice(0, 160)}`]
   }
 }

@@ -19,10 +19,8 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** The server's folders: each may import those before it. */
-export const SERVER_ORDER = [
-  ...['outbound', 'identity', 'source', 'apps', 'peers', 'compensation', 'metering', 'funding', 'builds', 'provider'],
-  ...['market', 'hosting', 'gateway', 'vault', 'data', 'continuity', 'rpc', 'web'],
-]
+const SERVER_ORDER =
+  'outbound identity source apps peers compensation metering funding builds provider market hosting gateway vault data continuity rpc web'.split(' ')
 
 /** Parts of testnet that import nothing of ours, so that every package's tests may use them. */
 const FIXTURE = /^packages\/testnet\/src\/(postgres|git-remote)(\/index)?\.ts$/

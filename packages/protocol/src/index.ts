@@ -127,7 +127,7 @@ export {
   type TokenCheck,
   type TokenFor,
 } from './nonce.ts'
-export { openApi, type ApiInfo } from './openapi.ts'
+export { inputSchema, openApi, type ApiInfo, type InputSchema } from './openapi.ts'
 export {
   formatReceipt,
   parseReceipt,

@@ -67,6 +67,16 @@ function query(schema: Record<string, unknown>): unknown[] {
   }))
 }
 
+export interface InputSchema {
+  readonly properties?: Readonly<Record<string, { readonly description?: string }>>
+  readonly required?: readonly string[]
+}
+
+/** A method's input as JSON Schema has it: what a command line or a form asks for. */
+export function inputSchema({ input }: Method): InputSchema {
+  return wireSchema(input)
+}
+
 /** The side that travels: codecs are shown as the strings they are on the wire. */
 function wireSchema(schema: z.ZodType): Record<string, unknown> {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12' }) as Record<

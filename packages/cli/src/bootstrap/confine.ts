@@ -25,8 +25,13 @@ exec setpriv --reuid=${USER} --regid=${USER} --init-groups --no-new-privs \\
  */
 export async function confined(script: string, words: readonly string[] = []): Promise<[string, ...string[]]> {
   await mkdir(CODE, { recursive: true })
-  const node = [`${CODE}/${pinnedNode()}`, `${CODE}/${script}`, ...words]
+  const node = [confinedPath(pinnedNode()), confinedPath(script), ...words]
   return ['unshare', '--mount', '--propagation', 'slave', 'sh', '-euc', SCRIPT, 'perennial', clone, ...node]
+}
+
+/** Where a confined process finds a path of the clone. */
+export function confinedPath(path: string): string {
+  return `${CODE}/${path}`
 }
 
 /** What a confined process is told of this one's environment: the time zone, certificates, nothing else. */

@@ -19,7 +19,7 @@ export function pinnedNode(): string {
 export const entry = {
   server: 'packages/server/src/main.ts',
   sandboxd: 'packages/sandbox/src/daemon/main.ts',
-  sample: 'packages/cli/src/sample/main.ts',
+  sampleRemote: 'packages/testnet/src/sample-remote.ts',
 } as const
 
 /** The one command, for somebody who is not root. */

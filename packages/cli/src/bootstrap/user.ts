@@ -19,8 +19,6 @@ export function findUser(): UserIds | undefined {
 
 /** As root; once. */
 export async function makeUser(): Promise<void> {
-  await mustRun([
-    ...(['useradd', '--system', '--user-group'] as const),
-    ...['--no-create-home', '--home-dir', '/nonexistent', '--shell', '/usr/sbin/nologin', USER],
-  ])
+  const home = ['--no-create-home', '--home-dir', '/nonexistent', '--shell', '/usr/sbin/nologin']
+  await mustRun(['useradd', '--system', '--user-group', ...home, USER])
 }

@@ -1,0 +1,19 @@
+/** How the root daemon is started, and where its folder and socket lie. */
+import { join } from 'node:path'
+import { clone, entry } from './places.ts'
+import type { UserIds } from './user.ts'
+
+export function sandboxFolder(data: string): string {
+  return join(data, 'sandbox')
+}
+
+export function socketOf(root: string): string {
+  return join(root, 'sandboxd.sock')
+}
+
+/** Only `ids` may use its socket. It is told TERM when its parent dies; its sandboxes go on without it. */
+export function sandboxdCommand(options: { root: string; ids: UserIds }): [string, ...string[]] {
+  const { root, ids } = options
+  const words = ['--root', root, '--uid', String(ids.uid), '--gid', String(ids.gid)]
+  return ['setpriv', '--pdeathsig', 'TERM', process.execPath, join(clone, entry.sandboxd), ...words]
+}

@@ -1,0 +1,82 @@
+/**
+ * What a command prints: answers on standard output, progress on standard error, so that a pipe gets answers only.
+ *
+ * With `--json` an answer is one JSON object a line, and progress stays silent. Progress rewrites its line only on a
+ * terminal; elsewhere every line stands for itself.
+ */
+import { styleText } from 'node:util'
+
+export interface Output {
+  readonly json: boolean
+  /** An answer: `text` for people, `document` for programs. */
+  answer(text: string, document: unknown): void
+  /** One line about what is going on. */
+  note(line: string): void
+  /** Says what is being done while it is being done, and how long it took. */
+  step<T>(what: string, work: (say: (line: string) => void) => Promise<T>): Promise<T>
+}
+
+export interface Streams {
+  readonly answers: { write(text: string): unknown }
+  readonly progress: { write(text: string): unknown; readonly isTTY?: boolean | undefined }
+}
+
+export function openOutput(
+  options: { readonly json: boolean },
+  streams: Streams = { answers: process.stdout, progress: process.stderr },
+): Output {
+  const { json } = options
+  const { answers, progress } = streams
+  const terminal = progress.isTTY === true
+  const note = (line: string) => {
+    if (!json) progress.write(`${line}\n`)
+  }
+  return {
+    json,
+    answer: (text, document) => void answers.write(json ? `${JSON.stringify(document)}\n` : `${text}\n`),
+    note,
+    async step(what, work) {
+      const startedMs = performance.now()
+      const took = () => `${((performance.now() - startedMs) / 1000).toFixed(1)} s`
+      // On a terminal the line is written once and then completed; any line said meanwhile ends it.
+      let open = terminal && !json
+      if (open) progress.write(`… ${what}`)
+      const say = (line: string) => {
+        if (open) progress.write('\n')
+        open = false
+        note(`  ${line}`)
+      }
+      const end = (mark: string) => {
+        if (open) progress.write('\r\u001b[2K')
+        note(`${mark} ${what} (${took()})`)
+      }
+      try {
+        const result = await work(say)
+        end(paint('green', '✓', terminal))
+        return result
+      } catch (error) {
+        end(paint('red', '✗', terminal))
+        throw error
+      }
+    },
+  }
+}
+
+function paint(colour: 'green' | 'red', text: string, terminal: boolean): string {
+  return terminal ? styleText(colour, text, { validateStream: false }) : text
+}
+
+/** Columns as wide as their widest cell; text left, figures (`>` before the title) right. */
+export function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const right = titles.map((title) => title.startsWith('>'))
+  const lines = [titles.map((title) => title.replace(/^>/, '')), ...rows]
+  const widths = titles.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => (right[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
