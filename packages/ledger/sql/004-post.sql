@@ -96,7 +96,7 @@ declare
   chain_accepted int;   -- how many were accepted before it
   chain_known int;      -- its first event that exists already
   chain_failed boolean;
-  undone int;
+  verdict int;          -- why it failed: told to the event that is to blame, the others get 13
 begin
   -- Lock 1 of 2, always the first. Whoever waits here sees, in its next statements, what the last batch committed.
   select head.seq, head.chain, greatest(head.at, now)
@@ -252,7 +252,7 @@ begin
         payee := row_credit[hold];
         amount := row_amount[hold];
         if kind = 2 then
-          amount := case when up_to then least(amounts[event], amount) else amounts[event] end;
+          amount := case when up_to and amounts[event] > amount then amount else amounts[event] end;
           status := case
             when amount is null or amount <= 0 or amount > row_amount[hold] then 5
             when account_balance[payer] - amount < -largest or account_balance[payee] + amount > largest then 8
@@ -306,24 +306,27 @@ begin
       if status = 1 and chain_known = 0 then
         chain_known := event;
       end if;
-      -- It fails by a refusal, by mixing known with new events, or by not ending.
-      if status > 1 or chain_known > 0 and (accepted > chain_accepted or chain_known > chain_first) or event = n and flag & 1 = 1 then
+      verdict := case
+        when status > 1 then status
+        when chain_known > 0 and (accepted > chain_accepted or chain_known > chain_first) then 2
+        when event = n and flag & 1 = 1 then 14
+      end;
+      if verdict is not null then
         chain_failed := true;
         while accepted > chain_accepted loop
-          undone := new_event[accepted];
-          slot := slot_of[undone];
-          kind := row_kind[slot];
+          slot := slot_of[new_event[accepted]];
+          hold := slot_of[n + new_event[accepted]];
           payer := row_debit[slot];
           payee := row_credit[slot];
-          if kind = 0 or kind = 2 then
+          if row_kind[slot] in (0, 2) then
             account_balance[payer] := account_balance[payer] + row_amount[slot];
             account_balance[payee] := account_balance[payee] - row_amount[slot];
           end if;
-          if kind = 1 then
+          if row_kind[slot] = 1 then
             account_held[payer] := account_held[payer] - row_amount[slot];
-          elsif kind > 1 then
-            account_held[payer] := account_held[payer] + row_amount[slot_of[n + undone]];
-            row_open[slot_of[n + undone]] := true;
+          elsif row_kind[slot] > 1 then
+            account_held[payer] := account_held[payer] + row_amount[hold];
+            row_open[hold] := true;
           end if;
           account_version[payer] := account_version[payer] - 1;
           account_version[payee] := account_version[payee] - 1;
@@ -334,13 +337,7 @@ begin
         for member in chain_first .. event loop
           statuses[member] := 13;
         end loop;
-        if status > 1 then
-          statuses[event] := status;
-        elsif chain_known > 0 and not (event = n and flag & 1 = 1) then
-          statuses[chain_known] := 2;
-        else
-          statuses[event] := 14;
-        end if;
+        statuses[case when verdict = 2 and status < 2 then chain_known else event end] := verdict;
       end if;
     end if;
     if flag & 1 = 0 then

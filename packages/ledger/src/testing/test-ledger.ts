@@ -1,7 +1,7 @@
 /** A ledger in a database of its own, for this package's tests. */
 import { newId } from '@perennial/protocol'
 import { testDatabase, type Template, type TestDatabase } from '@perennial/testnet/postgres'
-import { ledgerSql, migrateLedger, openLedger, type Event, type Ledger, type LedgerOptions } from './index.ts'
+import { ledgerSql, migrateLedger, openLedger, type Event, type Ledger, type LedgerOptions } from '../index.ts'
 
 export const template: Template = { name: 'ledger', migrate: migrateLedger, sources: [ledgerSql] }
 
