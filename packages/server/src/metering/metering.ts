@@ -91,7 +91,6 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
   const { clock, database, diagnostics } = services
   const { accounts, ledger, limits, priceBook, sources } = deps
   const crash = deps.crash ?? (() => {})
-  const nowMs = () => clock.now().getTime()
   const prices = (meter: Meter) => priceText(priceBook.prices[meter])
   const runBurn = maxBurnPerHour(priceBook, limits)
 
@@ -123,7 +122,7 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
       )
     }
     while (!stop.signal.aborted) {
-      run('reading', rounds.read)
+      run('reading', () => rounds.read())
       run('charging', round)
       await clock.sleep(TICK_MS, stop.signal)
     }
@@ -141,12 +140,12 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
         ? null
         : refuse('payment-required', outcome.refused, 'Pay for the app; it starts by itself.')
     },
-    detach: rounds.detach,
+    detach: (instance) => rounds.detach(instance),
     async sample() {
       await rounds.read()
       await round()
     },
-    settle: rounds.settle,
+    settle: (app) => rounds.settle(app),
     projection(app) {
       const streams = meters.ofApp(app)
       const open = streams.reduce((sum, stream) => sum + projected(stream, priceBook), 0n)
