@@ -61,7 +61,9 @@ export function openingDocstring(tree: Tree): Problems {
   return [...tree]
     .filter(
       ([path, text]) =>
-        /^(packages\/[^/]+\/src|test|bench)\/.*\.ts$/.test(path) && !path.endsWith('.test.ts') && !text.startsWith('/**'),
+        /^(packages\/[^/]+\/src|test|bench)\/.*\.ts$/.test(path) &&
+        !path.endsWith('.test.ts') &&
+        !text.startsWith('/**'),
     )
     .map(([path]) => `${path} does not begin with a docstring`)
 }
