@@ -10,6 +10,11 @@ select 'nobody is below the floor', 'account ' || id
 from account where balance - held < floor
 
 union all
+select 'no row took anybody below the floor', 'seq ' || t.seq
+from transfer as t join account as a on a.id = t.debit
+where t.debit_balance - t.debit_held < a.floor
+
+union all
 select 'numbers run from 1 to the head without a gap', 'seq ' || head.seq
 from head, (
   select count(*) as n, coalesce(max(seq), 0) as last, count(distinct seq) as different

@@ -6,7 +6,18 @@
  * file finds it running.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, closeSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -23,8 +34,8 @@ const SETTINGS: Record<string, string> = {
 }
 
 export interface ClusterOptions {
-  /** Holds the data folder, the socket and the log; shorter than 90 bytes because of the socket's address. */
-  folder: string
+  /** Holds the data folder, the socket and the log; shorter than 90 bytes because of the socket's address. Without it: a temporary one. */
+  folder?: string
   /** Server settings, as in postgresql.conf. */
   settings?: Record<string, string>
 }
@@ -38,11 +49,13 @@ export interface Cluster {
   kill9(): Promise<void>
   /** Starts it again in the same folder, after `stop` or `kill9`, and waits until it answers. */
   restart(): Promise<void>
+  /** Stops it; removes the folder if it was a temporary one. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /** A cluster of the caller's own; it stops when the calling process ends, however that ends. */
-export async function startCluster({ folder, settings = {} }: ClusterOptions): Promise<Cluster> {
+export async function startCluster({ folder: given, settings = {} }: ClusterOptions = {}): Promise<Cluster> {
+  const folder = given ?? mkdtempSync('/tmp/perennial-cluster-')
   const owner = clusterOwner()
   await prepare(folder, owner)
   const url = clusterUrl(folder)
@@ -76,6 +89,11 @@ export async function startCluster({ folder, settings = {} }: ClusterOptions): P
     await gone()
   }
 
+  async function dispose(): Promise<void> {
+    await stop()
+    if (!given) rmSync(folder, { recursive: true })
+  }
+
   async function kill9(): Promise<void> {
     const pid = server?.pid
     if (pid === undefined) return
@@ -85,7 +103,7 @@ export async function startCluster({ folder, settings = {} }: ClusterOptions): P
   }
 
   await start()
-  return { url, stop, kill9, restart: start, [Symbol.asyncDispose]: stop }
+  return { url, stop, kill9, restart: start, [Symbol.asyncDispose]: dispose }
 }
 
 /**
