@@ -1,0 +1,35 @@
+/** Opens the pipeline over a set of implementations: one door for the wire, one for our own pages, the same stations. */
+import { readOutput, writeInput, type InputOf, type Method, type OutputOf, type Refusal } from '@perennial/protocol'
+import { bind, type Caller, type Implementation } from './call.ts'
+import { handle, type Arrived } from './http.ts'
+import type { StationHouse } from './passage.ts'
+import { pass } from './pipeline.ts'
+import { forgetOldCalls } from './queries.ts'
+
+export interface Rpc {
+  /** What any client could do over the wire, in this process. */
+  call<M extends Method>(method: M, input: InputOf<M>, caller: Caller): Promise<OutputOf<M> | Refusal>
+  /** Answers calls and what describes them; null for every other path. */
+  handle(arrived: Arrived): Promise<Response | null>
+}
+
+export async function openRpc<House extends StationHouse>(
+  house: House,
+  implementations: readonly Implementation<House>[],
+): Promise<Rpc> {
+  const byName = new Map(implementations.map((one) => [`${one.method.service}.${one.method.name}`, bind(one, house)]))
+  await forgetOldCalls(house.database, house.clock.now())
+  return {
+    async call(method, input, caller) {
+      const name = `${method.service}.${method.name}`
+      const implementation = byName.get(name)
+      if (!implementation) throw new Error(`${name} is not implemented here`)
+      const passage = await pass({ implementation, sent: writeInput(method, input), caller, wire: null }, house)
+      if (passage.refusal !== null) return passage.refusal
+      const read = readOutput(method, passage.output)
+      if (!read.ok) throw new Error(`${name} answered what it does not declare: ${read.problem}`)
+      return read.value
+    },
+    handle: (arrived) => handle(arrived, byName, house),
+  }
+}
