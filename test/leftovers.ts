@@ -24,8 +24,9 @@ function* processes(): Iterable<[string, string]> {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const name = read(`/proc/${pid}/comm`).trim()
     const words = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()
-    // A backend of PostgreSQL shows no folder in its title; its server does, and is enough.
-    if (!LASTING.has(name) || words.includes(KEPT) || words.startsWith('postgres: ')) continue
+    // What has ended but was not collected has no words. A backend of PostgreSQL shows no folder in its title; its
+    // server does, and is enough.
+    if (words === '' || !LASTING.has(name) || words.includes(KEPT) || words.startsWith('postgres: ')) continue
     yield [`process ${pid} ${name}`, `process ${pid}: ${words.slice(0, 160)}`]
   }
 }

@@ -5,7 +5,17 @@
  * beside the file: whoever comes after us ends what we left behind before starting it anew.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Program {
@@ -40,11 +50,13 @@ export async function supervise(program: Program, say: (line: string) => void): 
   const stopping = new AbortController()
   let deaths = 0
   let firstLife = true
+  let bornAtByte = 0
   let child = start()
   let watching = watch()
 
   function start(): ChildProcess {
     const output = openSync(log, 'a')
+    bornAtByte = fstatSync(output).size
     // A session of its own: Ctrl-C at the terminal is for us, and we end our programs in order.
     const [path, ...words] = program.command
     const options = { env: program.env, cwd: '/', detached: true, stdio: ['ignore', output, output] as const }
@@ -73,10 +85,11 @@ export async function supervise(program: Program, say: (line: string) => void): 
       const untilMs = performance.now() + timeoutMs
       while (!(await isReady())) {
         signal.throwIfAborted()
-        if (!isAlive(child)) throw new Error(`${program.name} ended while starting; it last said:\n${lastWords(log)}`)
+        if (!isAlive(child))
+          throw new Error(`${program.name} ended while starting; it last said:\n${lastWords(log, bornAtByte)}`)
         if (performance.now() > untilMs)
           throw new Error(
-            `${program.name} did not answer within ${timeoutMs / 1000} s; it last said:\n${lastWords(log)}`,
+            `${program.name} did not answer within ${timeoutMs / 1000} s; it last said:\n${lastWords(log, bornAtByte)}`,
           )
         await sleep(50)
       }
@@ -134,7 +147,18 @@ function isOurs(pid: number, mark: string): boolean {
   }
 }
 
-function lastWords(log: string): string {
-  const lines = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-12)
-  return lines.map((line) => `  ${line.slice(0, 300)}`).join('\n')
+/** Without stack frames; a line of diagnostics as its message. */
+function lastWords(log: string, from: number): string {
+  const text = readFileSync(log).subarray(from).toString('utf8')
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line))
+  return lines
+    .slice(-10)
+    .map((line) => `  ${messageOf(line).slice(0, 300)}`)
+    .join('\n')
+}
+
+function messageOf(line: string): string {
+  if (!line.startsWith('{"at":')) return line
+  const said = JSON.parse(line) as { message: string; error?: { message: string } }
+  return said.error ? `${said.message}: ${said.error.message}` : said.message
 }
