@@ -28,11 +28,14 @@ export async function enterCommand(root: string): Promise<string[]> {
   return ['/usr/bin/nsenter', `--mount=${pin(root)}`, '--']
 }
 
-/** Once inside: hides cgroup v2 on hybrid hosts and mounts the folders in memory. */
+/** Once inside: hides cgroup v2 on hybrid hosts, closes `/dev/null` and mounts the folders in memory. */
 export async function prepareNamespace(at: { run: string }): Promise<void> {
   const mounts = hierarchies()
   const unified = mounts.get('unified')
   if (unified && mounts.has('memory')) await run('umount', [unified])
+  // crun gives a sandbox's standard streams to its user, and standard input is the host's own /dev/null: its new
+  // owner could take it away from everybody. On a read-only mount it keeps its owner, and still takes writes.
+  if (!isMounted('/dev/null')) await run('mount', ['--bind', '-o', 'ro', '/dev/null', '/dev/null'])
   mkdirSync(at.run, { recursive: true })
   // 0711: the sandboxes' users pass through it to their own folders, and cannot list it.
   if (!isMounted(at.run)) await run('mount', ['-t', 'tmpfs', '-o', 'mode=711,nosuid,nodev,noexec', 'sandboxd', at.run])
