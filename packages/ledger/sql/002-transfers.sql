@@ -1,21 +1,20 @@
 -- The history: what happened, in one order without gaps. Rows are added, never changed; a row is a leaf of the public log.
 
-create table head ( -- One row: the lock that orders writers, the fence between them, and the last number given.
+-- One row: the lock that orders writers and the fence between them. Posting locks it and never changes it: a row that
+-- each batch changed would leave a dead version each time, and a long dump or audit would make every batch read them all.
+create table fence (
   one boolean primary key default true constraint one_row check (one),
-  epoch int not null,        -- who writes: a writer that starts takes the next one, and older writers are refused
-  seq bigint not null,
-  chain bytea not null,      -- sha256(previous chain || the batch's leaves)
-  at timestamptz not null    -- never runs backwards, whatever the clock does
+  epoch int not null -- who writes: a writer that starts takes the next one, and older writers are refused
 );
 
-insert into head values (true, 0, 0, decode(repeat('00', 32), 'hex'), to_timestamp(0));
+insert into fence values (true, 0);
 
 create table transfer (
-  seq bigint primary key,            -- from head, not from a sequence: a sequence leaves gaps, a tree index must not
+  seq bigint primary key,            -- the last one plus one, not from a sequence: a sequence leaves gaps, a tree index must not
   id uuid not null unique,           -- chosen by the caller; version 7 keeps the index compact
   kind smallint not null,            -- 0 transfer, 1 hold, 2 post, 3 void, 4 expire
   code smallint not null,            -- the caller's reason
-  at timestamptz not null,           -- the batch's time
+  at timestamptz not null,           -- the batch's time, never before the last one's, whatever the clock does
   debit bigint not null,
   credit bigint not null,
   amount bigint not null,            -- what moved; of a hold what is reserved, of a void or expiry what was released
@@ -55,7 +54,7 @@ create index hold_debit on hold (debit);
 create index hold_expires on hold (expires) where expires is not null;
 
 create table record ( -- The log's other leaves: releases, states, price books, payout tables. The document itself is the caller's to keep and show.
-  seq bigint primary key, -- from the same head, so there is no gap over both tables
+  seq bigint primary key, -- of the same sequence as transfers, so there is no gap over both tables
   topic smallint not null,
   at timestamptz not null,
   hash bytea not null constraint hash_of_32_bytes check (length(hash) = 32),
@@ -64,14 +63,18 @@ create table record ( -- The log's other leaves: releases, states, price books, 
   constraint recorded_once unique (hash, topic)
 );
 
-create table batch ( -- What was committed together; replaying the chain over them shows that nothing was changed since.
+create table batch ( -- What was committed together. Replaying the chain over them shows that nothing was changed since.
   last_seq bigint primary key,
   n int not null,
   at timestamptz not null,
-  chain bytea not null
+  chain bytea not null -- sha256(previous chain || the batch's leaves)
 );
 
+insert into batch values (0, 0, to_timestamp(0), decode(repeat('00', 32), 'hex')); -- What the first batch follows.
 create index batch_at on batch (at, last_seq); -- "The last row before a time" is then one probe.
+
+create view head as -- Where the ledger is.
+select last_seq as seq, chain, at from batch order by last_seq desc limit 1;
 
 create function refuse() returns trigger language plpgsql as $$
 begin
@@ -81,11 +84,11 @@ end $$;
 create trigger append_only before update or delete or truncate on transfer for each statement execute function refuse();
 create trigger append_only before update or delete or truncate on record for each statement execute function refuse();
 create trigger append_only before update or delete or truncate on batch for each statement execute function refuse();
-create trigger append_only before delete or truncate on head for each statement execute function refuse();
+create trigger append_only before delete or truncate on fence for each statement execute function refuse();
 create trigger append_only before delete or truncate on account for each statement execute function refuse();
 
 -- A writer starts here. Batches of whoever wrote before are refused from now on.
 create function take_epoch() returns int
 language sql security definer set search_path = ledger, pg_temp as $$
-  update head set epoch = head.epoch + 1 returning head.epoch
+  update fence set epoch = fence.epoch + 1 returning fence.epoch
 $$;

@@ -99,13 +99,11 @@ declare
   verdict int;          -- why it failed: told to the event that is to blame, the others get 13
 begin
   -- Lock 1 of 2, always the first. Whoever waits here sees, in its next statements, what the last batch committed.
-  select head.seq, head.chain, greatest(head.at, now)
-  into last_seq, last_chain, batch_at
-  from head where head.one and head.epoch = writer_epoch
-  for update;
+  perform from fence where fence.one and fence.epoch = writer_epoch for update;
   if not found then
     raise exception 'epoch % is over: another writer took over', writer_epoch using errcode = 'LG001';
   end if;
+  select head.seq, head.chain, greatest(head.at, now) into last_seq, last_chain, batch_at from head;
   batch_micros := micros_of(batch_at);
   next_seq := last_seq + 1;
 
@@ -389,11 +387,8 @@ begin
     update account set balance = u.balance, held = u.held, version = u.version
     from unnest(account_id, account_balance, account_held, account_version) as u (id, balance, held, version)
     where account.id = u.id and account.version <> u.version
-  ), moved_head as (
-    update head set seq = next_seq - 1, at = batch_at,
-      chain = sha256(last_chain || (select string_agg(k.leaf, ''::bytea) from (select kept.leaf from kept order by kept.seq) as k))
-    where head.one
-    returning head.chain
   )
-  insert into batch select next_seq - 1, accepted, batch_at, moved_head.chain from moved_head;
+  insert into batch
+  select next_seq - 1, accepted, batch_at, sha256(last_chain || string_agg(k.leaf, ''::bytea))
+  from (select kept.leaf from kept order by kept.seq) as k;
 end $$;

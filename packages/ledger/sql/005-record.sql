@@ -9,10 +9,11 @@ declare
   new_leaf bytea;
   new_chain bytea;
 begin
-  select head.* into last from head where head.epoch = record.epoch for update;
+  perform from fence where fence.epoch = record.epoch for update;
   if not found then
     raise exception 'epoch % is over: another writer took over', epoch using errcode = 'LG001';
   end if;
+  select head.* into last from head;
 
   select r.seq into new_seq from ledger.record as r where r.hash = record.hash and r.topic = record.topic;
   if found then
@@ -24,7 +25,6 @@ begin
   new_leaf := record_leaf(new_seq, topic, micros_of(new_at), hash);
   new_chain := sha256(last.chain || new_leaf);
   insert into ledger.record values (new_seq, topic, new_at, hash, new_leaf);
-  update head set seq = new_seq, at = new_at, chain = new_chain;
   insert into batch values (new_seq, 1, new_at, new_chain);
   return new_seq;
 end $$;

@@ -28,12 +28,7 @@ from (
   select last_seq, n, at, lag(last_seq, 1, 0::bigint) over w as previous, lag(at) over w as previous_at
   from batch window w as (order by last_seq)
 ) as b
-where last_seq <> previous + n or at < previous_at
-
-union all
-select 'the head is the last batch', 'seq ' || head.seq
-from head left join batch on batch.last_seq = head.seq
-where head.seq > 0 and (head.chain, head.at) is distinct from (batch.chain, batch.at)
+where last_seq <> previous + n or at < previous_at or n < 1 and last_seq > 0
 
 union all (
   with leg as (

@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { sharedCluster } from './cluster.ts'
 
-export { startCluster, type Cluster, type ClusterOptions } from './cluster.ts'
+export { binary, startCluster, type Cluster, type ClusterOptions } from './cluster.ts'
 
 export interface Template {
   name: string

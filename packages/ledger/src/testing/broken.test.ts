@@ -13,7 +13,6 @@ const FAULTS: Record<string, string> = {
   'update ledger.transfer set debit_held = 500 where debit = 2 and kind = 1': 'no row took anybody below the floor',
   'delete from ledger.transfer where seq = 2': 'numbers run from 1 to the head without a gap',
   'delete from ledger.batch where last_seq = 2': 'each batch follows the last',
-  'update ledger.head set chain = sha256(chain)': 'the head is the last batch',
   'update ledger.transfer set amount = amount + 1 where seq = 1': 'each balance is the last one plus the row',
   'update ledger.account set version = version + 1 where id = 3': 'an account is as its last row left it',
   'update ledger.account set held = held + 1 where id = 1': 'what is held is the sum of open holds',
@@ -27,8 +26,7 @@ const FAULTS: Record<string, string> = {
 /** Faults that hide from the database's own rules and are found by making leaves and chain again. */
 const FAULTS_OF_THE_CHAIN: Record<string, string> = {
   'update ledger.batch set chain = sha256(chain) where last_seq = 2': 'the chain of leaves differs',
-  'update ledger.batch set chain = sha256(chain); update ledger.head set chain = sha256(chain)':
-    'the chain of leaves differs',
+  'update ledger.batch set chain = sha256(chain)': 'the chain of leaves differs',
   'update ledger.transfer set leaf = sha256(leaf) where seq = 2': 'a leaf made again from its row differs',
   'update ledger.batch set last_seq = 100 where last_seq = (select seq from ledger.head)':
     'the chain does not end at the head',

@@ -45,7 +45,7 @@ test('what waits becomes one batch', async () => {
   await Promise.all(
     Array.from({ length: 500 }, () => l.ledger.post(event({ debit: rail!, credit: purse!, amount: 1n }))),
   )
-  const { rows } = await l.database.pool.query<{ n: number }>('select n from ledger.batch')
+  const { rows } = await l.database.pool.query<{ n: number }>('select n from ledger.batch where last_seq > 0')
   assert.deepEqual(rows, [{ n: 500 }])
 })
 
@@ -62,7 +62,9 @@ test('more events than a batch holds are posted in order, and no chain is cut', 
     results.map(({ seq }) => seq),
     pairs.map((_, i) => BigInt(i + 1)),
   )
-  const { rows } = await l.database.pool.query<{ n: number }>('select n from ledger.batch order by last_seq')
+  const { rows } = await l.database.pool.query<{ n: number }>(
+    'select n from ledger.batch where last_seq > 0 order by last_seq',
+  )
   assert.deepEqual(
     rows.map(({ n }) => n % 3),
     [0, 0],

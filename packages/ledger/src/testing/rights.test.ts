@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { event, testLedger, type TestLedger } from './test-ledger.ts'
 
-const TABLES = ['account', 'head', 'transfer', 'hold', 'record', 'batch', 'migration']
+const TABLES = ['account', 'fence', 'transfer', 'hold', 'record', 'batch', 'migration']
 
 test('the writer may post, and cannot touch a table', async () => {
   await using t = await testLedger()
@@ -40,7 +40,7 @@ test('history cannot be changed, not even by its owner', async () => {
   for (const table of ['transfer', 'record', 'batch']) {
     await assert.rejects(as(t, 'ledger_owner', `update ledger.${table} set at = now()`), /append-only/)
   }
-  for (const table of ['transfer', 'record', 'batch', 'head', 'account']) {
+  for (const table of ['transfer', 'record', 'batch', 'fence', 'account']) {
     await assert.rejects(as(t, 'ledger_owner', `delete from ledger.${table}`), /append-only/)
     await assert.rejects(as(t, 'ledger_owner', `truncate ledger.${table}`), /append-only/)
   }
@@ -61,7 +61,7 @@ test('a function of the ledger finds its own tables, whatever the caller puts in
 })
 
 async function refusesEachWrite(t: TestLedger, role: string, table: string): Promise<void> {
-  const column = { account: 'balance', head: 'epoch', migration: 'id', hold: 'amount' }[table] ?? 'leaf'
+  const column = { account: 'balance', fence: 'epoch', migration: 'id', hold: 'amount' }[table] ?? 'leaf'
   const name = table === 'batch' ? 'n' : column
   for (const write of [
     `insert into ledger.${table} default values`,
