@@ -66,7 +66,7 @@ export function openBuildMeter(
     const spent = await buildCostSince(database, payer, app, hour)
     if (spent + ceiling <= maxBuildBurn) return null
     return refuse(
-      'limit/burn',
+      'request-declined/rate-limit',
       `Builds of this app may cost ${formatExact(maxBuildBurn)} an hour, and ${formatExact(spent)} of it is used. Nothing was charged.`,
       `Deploy again after ${new Date(hour.getTime() + HOUR_MS).toISOString().slice(11, 16)} UTC.`,
     )
@@ -94,7 +94,7 @@ export function openBuildMeter(
     await answerHolds(database, [{ id, amount: 0n }])
     const { available } = await accounts.balance(row.payer)
     return refuse(
-      'payment-required',
+      'request-declined/payment-required',
       `The build may cost up to ${formatExact(row.asked)}, and ${formatExact(available)} is free for it. Nothing was charged.`,
       'Pay for the app; the build starts by itself.',
     )
@@ -116,7 +116,11 @@ export function openBuildMeter(
       if (!(await holdById(database, id))) {
         const asked = payer === ALLOWANCE ? smaller(ceiling, await allowed(app)) : ceiling
         if (asked <= 0n)
-          return refuse('payment-required', ALLOWANCE_BUILT, 'Pay for the app; the build starts by itself.')
+          return refuse(
+            'request-declined/payment-required',
+            ALLOWANCE_BUILT,
+            'Pay for the app; the build starts by itself.',
+          )
         const refused = await overBudget(payer, app, asked)
         if (refused) return refused
         const row = {

@@ -43,7 +43,7 @@ test('reading, charge, freeze: a node killed between any two steps neither loses
   const poor: string[] = []
   const beganMs = Date.now()
   const histogram = new Map<string, number>()
-  for (let kill = 0; kill < POINTS.length * SCALE; kill++) {
+  for (let kill = 0; kill < 2 * POINTS.length * SCALE; kill++) {
     const id = await newApp(`poor-${kill}`)
     poor.push(id)
     const point = POINTS[kill % POINTS.length]!

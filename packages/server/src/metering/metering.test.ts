@@ -73,7 +73,7 @@ test('without money nothing starts: the payer is refused before the sandbox exis
     const { id } = await bench.app()
     const refused = await bench.metering.attach({ app: id, instance: 'one', payer: accountOf.purse(id) })
     assert.ok(isRefusal(refused))
-    assert.equal(refused.refusal, 'payment-required')
+    assert.equal(refused.refusal, 'request-declined/payment-required')
     const rows = await bench.services.database.query(`select 1 from meter_mark union all select 1 from usage_hold`)
     assert.equal(rows.length, 0)
   }))

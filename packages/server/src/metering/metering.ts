@@ -80,6 +80,8 @@ export interface Metering extends BuildMeter, Rent, Reports {
   settle(app: string): Promise<void>
   projection(app: string): Projection
   readonly maxBurn: MaxBurn
+  /** did:key of who is paid. */
+  readonly provider: string
   /** Samples each second until `close`. */
   start(): void
   close(): Promise<void>
@@ -134,11 +136,12 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
     ...rent,
     ...openReports(database),
     maxBurn: { run: runBurn, build: maxBuildBurn },
+    provider: deps.provider,
     async attach(attachment) {
       const outcome = await rounds.attach(attachment)
       return outcome === 'held'
         ? null
-        : refuse('payment-required', outcome.refused, 'Pay for the app; it starts by itself.')
+        : refuse('request-declined/payment-required', outcome.refused, 'Pay for the app; it starts by itself.')
     },
     detach: (instance) => rounds.detach(instance),
     async sample() {

@@ -24,8 +24,8 @@ export class World {
   readonly #counts = new Map<string, { app: string; requests: bigint; bytesOut: bigint }>()
   readonly exhausted: { app: string; sentence: string }[] = []
   readonly #clock: FakeClock
-  /** Thrown by the next reading. */
-  failure: Error | null = null
+  /** What a node would do then. */
+  onExhausted: (app: string, sentence: string) => Promise<void> = () => Promise.resolve()
 
   constructor(clock: FakeClock) {
     this.#clock = clock
@@ -54,7 +54,6 @@ export class World {
   }
 
   read(): Reading[] {
-    if (this.failure) throw this.failure
     return [...this.#readings.values()].map((reading) => ({ ...reading, atMs: this.#clock.now().getTime() }))
   }
 
@@ -70,6 +69,7 @@ export interface Bench {
   readonly accounts: Accounts
   readonly apps: Apps
   readonly world: World
+  readonly priceBook: PriceBook
   metering: Metering
   /** Opens metering anew on what the database knows, as a node does that was killed. */
   restart(): Promise<void>
@@ -106,18 +106,22 @@ export async function withBench(work: (bench: Bench) => Promise<void>, options: 
   const accounts = openAccounts(ledger)
   const apps = openApps(services)
   const world = new World(clock)
+  const priceBook = options.priceBook ?? DEFAULT_PRICE_BOOK
   const open = () =>
     openMetering(services, {
       ledger,
       accounts,
       apps,
-      priceBook: options.priceBook ?? DEFAULT_PRICE_BOOK,
+      priceBook,
       limits: appLimits(services.config),
       provider: PROVIDER,
       sources: {
         read: () => Promise.resolve(world.read()),
         requests: () => Promise.resolve(world.counts()),
-        exhausted: (app, sentence) => Promise.resolve(void world.exhausted.push({ app, sentence })),
+        exhausted(app, sentence) {
+          world.exhausted.push({ app, sentence })
+          return world.onExhausted(app, sentence)
+        },
       },
       ...(options.crash && { crash: options.crash }),
     })
@@ -129,6 +133,7 @@ export async function withBench(work: (bench: Bench) => Promise<void>, options: 
     accounts,
     apps,
     world,
+    priceBook,
     metering: await open(),
     async restart() {
       bench.metering = await open()
