@@ -6,7 +6,7 @@
  */
 import { installPackages, missingPackages } from '../packages/cli/src/bootstrap/debian.ts'
 import { neededPackages, type DebianPackage } from '../packages/cli/src/bootstrap/needs.ts'
-import { asRoot, clone, pinnedNode } from '../packages/cli/src/bootstrap/places.ts'
+import { asRoot, clone } from '../packages/cli/src/bootstrap/places.ts'
 import { findUser, makeUser, USER } from '../packages/cli/src/bootstrap/user.ts'
 
 export const browser: readonly DebianPackage[] = [{ name: 'chromium', why: 'opens the pages as a person would' }]
@@ -19,7 +19,7 @@ export function needRoot(script: string): void {
   if (process.getuid?.() === 0) return
   console.error(
     `The tests start sandboxes, mounts and network namespaces, which takes root. Run: ` +
-      asRoot(`${clone}/${pinnedNode()} ${clone}/${script}`),
+      asRoot(`${clone}/packages/cli/bin/node ${clone}/${script}`),
   )
   process.exit(2)
 }
