@@ -13,12 +13,12 @@ import type { Place } from './firewall.ts'
 import { connectSandbox, disconnectSandbox } from './network.ts'
 import type { SandboxRecord } from './records.ts'
 import { mountedRelease } from './releases.ts'
+import { ephemeralDisks } from './room.ts'
 import { mountedScratch } from './scratch.ts'
 
 const home = (at: Instance, id: string) => join(at.run, 'sandboxes', id)
-const diskFile = (at: Instance, id: string) => join(at.root, 'disks', `${id}.ext4`)
+const diskFile = (at: Instance, id: string) => join(ephemeralDisks(at), `${id}.ext4`)
 
-export const disksFolder = (at: Instance) => join(at.root, 'disks')
 export const homesFolder = (at: Instance) => join(at.run, 'sandboxes')
 export const bundleFolder = (at: Instance, id: string) => join(home(at, id), 'bundle')
 /** Mount point of the ephemeral disk; its `statfs` is what the sandbox has written. */
@@ -50,7 +50,7 @@ export async function assemble(
 async function prepareDisk(at: Instance, disk: { id: string; sizeBytes: number; owner: number }): Promise<void> {
   const file = diskFile(at, disk.id)
   const point = diskFolder(at, disk.id)
-  await makeDisk({ file, sizeBytes: disk.sizeBytes })
+  await makeDisk(at, { file, sizeBytes: disk.sizeBytes })
   await mountDisk({ file, at: point })
   await mkdir(join(point, 'work'))
   for (const [name, mode] of [

@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disksFolder } from './assemble.ts'
 import { openCgroups } from './cgroup.ts'
 import { prepareConmon } from './conmon.ts'
 import { removeRules, watchRules, writeRules } from './firewall.ts'
@@ -19,6 +18,7 @@ import { openNumbers } from './numbers.ts'
 import type { Options } from './options.ts'
 import { loadRecords, removeRecord, replaceFile } from './records.ts'
 import { prepareReleases } from './releases.ts'
+import { ephemeralDisks } from './room.ts'
 import { openSandboxes } from './sandboxes.ts'
 import { loadScratches } from './scratch.ts'
 import { listen, refuseSecond, socketPath } from './server.ts'
@@ -33,7 +33,7 @@ export async function serve(options: Options): Promise<void> {
   await prepareImages(at)
   await prepareReleases(at)
   await prepareLogs(at)
-  await mkdir(disksFolder(at), { recursive: true, mode: 0o700 })
+  await mkdir(ephemeralDisks(at), { recursive: true, mode: 0o700 })
 
   const { records, broken } = await loadRecords(at)
   for (const id of broken) await removeRecord(at, id)

@@ -1,12 +1,10 @@
 /** Mounts and loop disks inside the daemon's private mount namespace. Every step may be repeated. */
-import { readFileSync, statfsSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { Refusal } from './refuse.ts'
+import { join } from 'node:path'
+import type { Instance } from './instance.ts'
+import { takeRoom } from './room.ts'
 import { run } from './run.ts'
-
-/** Free space that disks of sandboxes never take from the machine. */
-const reserveBytes = 512n * 1024n * 1024n
 
 /** Every mount point of this namespace. `/proc` writes blanks and the like as octal. */
 export function mountPoints(): string[] {
@@ -47,12 +45,8 @@ export async function warm(folder: string): Promise<void> {
  * A disk whose size is the limit: writes beyond it fail with ENOSPC, where a tmpfs of that size would be
  * charged to the memory limit and end in an OOM kill. Sparse, so only what is written costs space.
  */
-export async function makeDisk(disk: { file: string; sizeBytes: number }): Promise<void> {
-  const space = statfsSync(dirname(disk.file), { bigint: true })
-  if (space.bavail * space.bsize < BigInt(disk.sizeBytes) + reserveBytes)
-    throw new Refusal('no-room', `the machine's disk has no room for another ${disk.sizeBytes} bytes`)
-  const file = await open(disk.file, 'w', 0o600)
-  await file.truncate(disk.sizeBytes).finally(() => file.close())
+export async function makeDisk(at: Instance, disk: { file: string; sizeBytes: number }): Promise<void> {
+  takeRoom(at, disk)
   // No journal: what is on it does not outlive the machine. More inodes than usual: node_modules is small files.
   const features = ['-O', '^has_journal,^resize_inode', '-m', '0', '-i', '8192']
   await run('mkfs.ext4', ['-q', '-F', ...features, '-E', 'lazy_itable_init=1,nodiscard', disk.file])

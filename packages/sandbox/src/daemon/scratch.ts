@@ -10,6 +10,7 @@ import { hostUid } from './instance.ts'
 import type { Instance } from './instance.ts'
 import { makeDisk, mountDisk, removeFile, unmount } from './mounts.ts'
 import { replaceFile } from './records.ts'
+import { scratchDisks } from './room.ts'
 
 export interface Scratch {
   readonly id: string
@@ -17,7 +18,7 @@ export interface Scratch {
   readonly sizeBytes: number
 }
 
-const folder = (at: Instance) => join(at.root, 'scratch')
+const folder = scratchDisks
 const disk = (at: Instance, id: string) => join(folder(at), `${id}.ext4`)
 const note = (at: Instance, id: string) => join(folder(at), `${id}.json`)
 const point = (at: Instance, id: string) => join(at.run, 'scratch', id)
@@ -38,7 +39,7 @@ export async function loadScratches(at: Instance): Promise<Scratch[]> {
 
 export async function makeScratch(at: Instance, scratch: Scratch): Promise<void> {
   const { id, index, sizeBytes } = scratch
-  await makeDisk({ file: disk(at, id), sizeBytes })
+  await makeDisk(at, { file: disk(at, id), sizeBytes })
   const top = await mountedScratch(at, id)
   await chown(top, hostUid(at, index), hostUid(at, index))
   // Both users of the sandbox may write here; neither has the power to override modes.

@@ -1,17 +1,18 @@
 /** Clears what a killed daemon left behind that no running sandbox owns. */
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { dismantle, disksFolder, homesFolder } from './assemble.ts'
+import { dismantle, homesFolder } from './assemble.ts'
 import type { Cgroups } from './cgroup.ts'
 import { containers } from './conmon.ts'
 import { expelOthers } from './firewall.ts'
 import type { Place } from './firewall.ts'
 import type { Instance } from './instance.ts'
 import { connectedNumbers, netnsFolder, removeLinks } from './network.ts'
+import { ephemeralDisks } from './room.ts'
 
 /** `running`: id → place of every sandbox that is to be adopted. */
 export async function sweep(at: Instance, running: Map<string, Place>, cgroups: Cgroups): Promise<void> {
-  const disks = (await names(disksFolder(at))).map((name) => name.replace(/\.ext4$/, ''))
+  const disks = (await names(ephemeralDisks(at))).map((name) => name.replace(/\.ext4$/, ''))
   const groups = await cgroups.children(at.cgroupParent)
   const ids = new Set([...(await names(homesFolder(at))), ...disks, ...groups, ...(await containers(at))])
   for (const id of ids) if (!running.has(id)) await dismantle(at, { id }, cgroups)

@@ -1,0 +1,39 @@
+/**
+ * Room for the disks of sandboxes. Their files are sparse, so what the machine has free is partly promised already:
+ * all disks full at once must still leave the reserve, which keeps databases and logs of the machine alive.
+ */
+import { closeSync, existsSync, ftruncateSync, openSync, readdirSync, statfsSync, statSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Instance } from './instance.ts'
+import { Refusal } from './refuse.ts'
+
+/** Free space that disks of sandboxes never take from the machine. */
+const reserveBytes = 512n * 1024n * 1024n
+
+export const ephemeralDisks = (at: Instance) => join(at.root, 'disks')
+export const scratchDisks = (at: Instance) => join(at.root, 'scratch')
+
+/** Makes the empty file of a disk, or refuses. Without a pause in between, so that two never count on the same room. */
+export function takeRoom(at: Instance, disk: { file: string; sizeBytes: number }): void {
+  const file = openSync(disk.file, 'w', 0o600)
+  ftruncateSync(file, disk.sizeBytes)
+  closeSync(file)
+  const space = statfsSync(at.root, { bigint: true })
+  if (space.bavail * space.bsize >= promised(at) + reserveBytes) return
+  unlinkSync(disk.file)
+  throw new Refusal('no-room', `the machine's disk has no room for another ${disk.sizeBytes} bytes`)
+}
+
+/** What all disks may still take: their sizes without what they hold already. */
+function promised(at: Instance): bigint {
+  let bytes = 0n
+  for (const folder of [ephemeralDisks(at), scratchDisks(at)]) {
+    if (!existsSync(folder)) continue
+    for (const name of readdirSync(folder).filter((each) => each.endsWith('.ext4'))) {
+      const file = statSync(join(folder, name), { bigint: true, throwIfNoEntry: false })
+      const left = file ? file.size - file.blocks * 512n : 0n
+      if (left > 0n) bytes += left
+    }
+  }
+  return bytes
+}
