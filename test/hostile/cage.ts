@@ -5,7 +5,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sandboxClient } from '../../packages/sandbox/src/client/index.ts'
@@ -41,6 +41,8 @@ export async function openCage(): Promise<Cage> {
   if (process.getuid?.() !== 0) throw new Error('the hostile set needs root: run it as root')
   await clearAbandoned()
   const folder = mkdtempSync(join(parent, `${prefix}${process.pid}-`))
+  // Users of sandboxes pass through it, as they would through the node's own data folder.
+  chmodSync(folder, 0o711)
   const undo: (() => unknown)[] = [() => removeFolder(folder)]
   try {
     const disk = mountLoopDisk(folder)

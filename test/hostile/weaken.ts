@@ -1,0 +1,105 @@
+/**
+ * Controls for defences that sandboxd's verbs rightly cannot take away: the same sandbox, put together by the
+ * daemon's own functions, with one part of its bundle changed. It lies in the same cage.
+ */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import type { SandboxSpec } from '../../packages/sandbox/src/client/index.ts'
+import type { Cage } from './cage.ts'
+
+/** The one defence that is gone. */
+export type Weakness =
+  /** A file or folder of the host appears inside, below /tmp. */
+  | { readonly gone: 'its own files'; readonly from: string; readonly to: string }
+  /** Every system call is allowed. */
+  | { readonly gone: 'seccomp' }
+  /** It sees the processes of the host. */
+  | { readonly gone: 'its own processes' }
+  /** It is on the network of the cage's host. */
+  | { readonly gone: 'its own network' }
+  /** It keeps the capabilities of its user namespace. */
+  | { readonly gone: 'no capabilities' }
+  /** Files with a setuid bit run as their owner. */
+  | { readonly gone: 'nosuid' }
+  /** Its folders in memory have no size. */
+  | { readonly gone: 'sizes in memory' }
+
+export interface Order {
+  readonly at: Cage['at']
+  readonly spec: SandboxSpec
+  readonly weakness: Weakness
+  readonly timeoutMs: number
+}
+
+export interface Weakened {
+  readonly code: number
+  readonly timedOut: boolean
+  readonly said: string
+}
+
+/** The parts of an OCI configuration that are changed. */
+interface OciConfig {
+  process: { capabilities: Record<string, string[]>; user: { uid: number }; noNewPrivileges: boolean }
+  mounts: { destination: string; source: string; type: string; options: string[] }[]
+  linux: { namespaces: { type: string; path?: string }[]; seccomp?: object }
+}
+
+const main = fileURLToPath(new URL('weakened.ts', import.meta.url))
+
+export async function runWeakened(
+  cage: Cage,
+  { spec, weakness, timeoutMs = 20_000 }: { spec: SandboxSpec; weakness: Weakness; timeoutMs?: number },
+): Promise<Weakened> {
+  const order: Order = { at: cage.at, spec, weakness, timeoutMs }
+  const [tool = '', ...enter] = cage.island.enter
+  const inside = ['nsenter', `--mount=${join(cage.at.root, 'ns/mnt')}`, '--', process.execPath, main]
+  const { stdout } = await promisify(execFile)(tool, [...enter, ...inside, JSON.stringify(order)], {
+    maxBuffer: 64 * 2 ** 20,
+    timeout: timeoutMs + 60_000,
+  })
+  return JSON.parse(stdout) as Weakened
+}
+
+export function weaken(config: OciConfig, weakness: Weakness): OciConfig {
+  const { mounts, linux, process: run } = config
+  switch (weakness.gone) {
+    case 'its own files': {
+      const bind = { destination: weakness.to, source: weakness.from, type: 'bind', options: ['rbind', 'rw'] }
+      return { ...config, mounts: [...mounts, bind] }
+    }
+    case 'seccomp': {
+      const { seccomp: _, ...rest } = linux
+      return { ...config, linux: rest }
+    }
+    case 'its own processes': {
+      const hosts = { destination: '/proc', source: '/proc', type: 'bind', options: ['rbind'] }
+      const others = mounts.filter(({ destination }) => destination !== '/proc')
+      const namespaces = linux.namespaces.filter(({ type }) => type !== 'pid')
+      return { ...config, mounts: [hosts, ...others], linux: { ...linux, namespaces } }
+    }
+    case 'its own network': {
+      const namespaces = linux.namespaces.map((one) =>
+        one.type === 'network' ? { ...one, path: '/proc/self/ns/net' } : one,
+      )
+      return { ...config, linux: { ...linux, namespaces } }
+    }
+    case 'no capabilities': {
+      const all = ['CAP_SYS_ADMIN', 'CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_PTRACE', 'CAP_MKNOD', 'CAP_DAC_OVERRIDE']
+      const capabilities = Object.fromEntries(Object.keys(run.capabilities).map((set) => [set, all]))
+      return { ...config, process: { ...run, capabilities } }
+    }
+    case 'nosuid':
+      return {
+        ...config,
+        process: { ...run, noNewPrivileges: false },
+        mounts: mounts.map((one) => ({ ...one, options: one.options.filter((word) => word !== 'nosuid') })),
+      }
+    case 'sizes in memory':
+      return {
+        ...config,
+        mounts: mounts.map((one) => ({ ...one, options: one.options.filter((word) => !word.startsWith('size=')) })),
+      }
+  }
+}
