@@ -1,13 +1,9 @@
--- Where each app's requests go: to its instance, or, without an address, to the activator.
-create table gateway_route (
-  app     uuid primary key,
-  host    text not null,
-  address text,
-  port    int,
-  constraint gateway_route_has_an_address_and_a_port_or_neither check ((address is null) = (port is null))
+-- Which host name is whose. Where its requests go (an instance, or the activator) is not stored: a HAProxy that still
+-- runs knows it, and for a new one every app is held by the activator until hosting says where it is.
+create table gateway_host (
+  app  uuid primary key,
+  host text not null unique
 );
--- A host that moves to another app does so in one statement: checked at its end.
-alter table gateway_route add constraint gateway_route_host_has_one_app unique (host) deferrable;
 
 -- What HAProxy has counted (gateway/counters.ts): per app a base (process '') and the last value of each worker.
 create table gateway_count (

@@ -7,11 +7,14 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { chmod, rm } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Diagnostics } from '../diagnostics.ts'
 import { isRefusal, type Refusal } from '../refusal.ts'
 import type { Endpoint } from './names.ts'
 import type { Page, PageAbout, PageKind, PageMaker } from './pages.ts'
 import { AppUnreachable, passOn, passUpgrade } from './pass-on.ts'
+
+const AGAIN_MS = 5
 
 /** Who knows apps and can wake them; node.ts fills it. */
 export interface Waker {
@@ -98,20 +101,29 @@ async function answerUpgrade(
 /** Wakes the app if there is one. Never throws: what goes wrong here is a page too. */
 async function decide(options: ActivatorOptions, incoming: IncomingMessage): Promise<Verdict> {
   const { host, named } = aboutOf(incoming)
+  const enough = new AbortController()
+  const late = sleep(options.holdMs, 'late' as const, { signal: enough.signal }).catch(() => 'late' as const)
   try {
     const app = named ?? (await options.waker.find(host))?.app
     if (app === undefined) return { kind: 'unknown', about: { host } }
-    const woken = await within(options.holdMs, options.waker.wake(app))
-    if (woken === 'late') return { kind: 'starting', about: { host, app } }
-    if (isRefusal(woken)) {
-      const { sentence, nextStep, refusal } = woken
-      const kind = refusal === 'request-declined/payment-required' ? 'unpaid' : 'down'
-      return { kind, about: { host, app, sentence, ...(nextStep === undefined ? {} : { nextStep }) } }
+    for (;;) {
+      const woken = await Promise.race([options.waker.wake(app), late])
+      if (woken === 'late') return { kind: 'starting', about: { host, app } }
+      if (isRefusal(woken)) {
+        const { sentence, nextStep, refusal } = woken
+        const kind = refusal === 'request-declined/payment-required' ? 'unpaid' : 'down'
+        return { kind, about: { host, app, sentence, ...(nextStep === undefined ? {} : { nextStep }) } }
+      }
+      const endpoint = options.endpoint(app)
+      if (endpoint) return endpoint
+      // It was about to fall asleep again, and will find this request waiting.
+      await Promise.race([sleep(AGAIN_MS), late])
     }
-    return options.endpoint(app) ?? { kind: 'starting', about: { host, app } }
   } catch (error) {
     explain(options, host, error)
     return { kind: 'starting', about: { host } }
+  } finally {
+    enough.abort()
   }
 }
 
@@ -136,18 +148,6 @@ function send(response: ServerResponse, incoming: IncomingMessage, page: Page): 
   if (!incoming.complete) response.setHeader('connection', 'close')
   response.writeHead(page.status, { ...page.headers, 'content-length': Buffer.byteLength(page.body) })
   response.end(incoming.method === 'HEAD' ? undefined : page.body)
-}
-
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | 'late'> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), ms)
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 function listen(server: Server, socketPath: string): Promise<void> {

@@ -48,7 +48,7 @@ export class Counters {
   /** Only these processes live; what the others counted last is final. */
   retire(living: ReadonlySet<string>): void {
     for (const [app, rows] of this.#rows)
-      for (const process of [...rows.keys()]) if (process !== BASE && !living.has(process)) this.#fold(app, process)
+      for (const process of rows.keys()) if (process !== BASE && !living.has(process)) this.#fold(app, process)
   }
 
   totals(): Omit<Count, 'inFlight'>[] {

@@ -7,7 +7,7 @@
  */
 import type { Diagnostics } from '../diagnostics.ts'
 import { dismissStrays, observe, parseMeters, showMeters, type Meter } from './observe.ts'
-import { emptyActual, FULL, plan, type Actual, type Route } from './plan.ts'
+import { emptyActual, freshActual, FULL, plan, routesOf, type Actual, type Route } from './plan.ts'
 import { askOld, configure, oldWorkers, reload, running, start, stop, watch, type Worker } from './process.ts'
 import { ask, RuntimeUnreachable, tell } from './runtime.ts'
 import { ACTIVATOR, files, fingerprint, slotName, type Template } from './template.ts'
@@ -19,9 +19,18 @@ export interface WorkerMeters {
   readonly meters: readonly Meter[]
 }
 
+export interface DataPlaneOptions {
+  readonly template: Template
+  readonly routes: Map<string, Route>
+  readonly diagnostics: Diagnostics
+  /** The last moment to read a worker's meters while all its connections are still with it. */
+  readonly beforeReload: () => Promise<unknown>
+}
+
 export class DataPlane {
-  readonly #routes: ReadonlyMap<string, Route>
+  readonly #routes: Map<string, Route>
   readonly #diagnostics: Diagnostics
+  readonly #beforeReload: () => Promise<unknown>
   #template: Template
   #actual: Actual = emptyActual(0)
   #worker: Worker | null = null
@@ -33,15 +42,16 @@ export class DataPlane {
   #unwatch = () => {}
   #closed = false
 
-  constructor(options: { template: Template; routes: ReadonlyMap<string, Route>; diagnostics: Diagnostics }) {
+  constructor(options: DataPlaneOptions) {
     this.#template = options.template
     this.#routes = options.routes
     this.#diagnostics = options.diagnostics
+    this.#beforeReload = options.beforeReload
   }
 
-  /** Adopts a HAProxy that outlived its node, or starts one, and tells it every route. */
+  /** Adopts a HAProxy that outlived its node, and its routes to apps that are in `routes`; or starts one. */
   open(): Promise<void> {
-    return this.#exclusive(() => this.#bringUp())
+    return this.#exclusive(() => this.#bringUp({ learn: true }))
   }
 
   /** Resolves when HAProxy follows `routes` for this app. */
@@ -57,7 +67,7 @@ export class DataPlane {
     const field = (name: string) => new RegExp(`^${name}: (\\d+)$`, 'm').exec(answer)?.[1] ?? ''
     const all: WorkerMeters[] = [{ id: `${field('Pid')}-${field('Start_time_sec')}`, meters: parseMeters(answer) }]
     for (const [pid, id] of this.#old) {
-      const old = await askOld(this.#template.folder, pid, showMeters(app))
+      const old = await this.#askOld(pid, showMeters(app))
       if (old.includes('# table:')) all.push({ id, meters: parseMeters(old) })
       else this.#old.delete(pid) // It has answered its last request.
     }
@@ -67,22 +77,26 @@ export class DataPlane {
   /** Deletes servers that left and answer nothing any more; their slots are free again. True when `which` is gone. */
   tidy(which?: { app: string; endpoint: Endpoint }): Promise<boolean> {
     return this.#exclusive(async () => {
-      const file = files(this.#template.folder)
       let gone = true
       for (const [index, slot] of this.#actual.slots.entries()) {
-        if (which && slot.app !== which.app) continue
+        if (slot.app !== null && which && slot.app !== which.app) continue
         for (const [name, state] of slot.servers) {
           if (state !== 'leaving' || (which && name !== serverName(which.endpoint))) continue
-          const command = `del server ${slotName(index)}/${name}`
-          const old = await Promise.all([...this.#old.keys()].map((pid) => askOld(this.#template.folder, pid, command)))
-          if (old.some((answer) => answer.includes('still has'))) gone = false
-          else if ((await ask(file.runtime, command)).includes('Server deleted.')) slot.servers.delete(name)
+          if (await deleteServer(files(this.#template.folder).runtime, `${slotName(index)}/${name}`))
+            slot.servers.delete(name)
           else gone = false
         }
         if (slot.servers.size === 0) slot.app = null
       }
-      return gone
+      return gone && (which === undefined || !(await this.#busyInOld(which.app)))
     })
+  }
+
+  /** An old worker does not say of which instance its requests are: any of the app's counts. */
+  async #busyInOld(app: string): Promise<boolean> {
+    for (const pid of this.#old.keys())
+      if (parseMeters(await this.#askOld(pid, showMeters(app))).some(({ inFlight }) => inFlight > 0)) return true
+    return false
   }
 
   /** `serving`: leave HAProxy running for the next node to adopt. */
@@ -111,18 +125,22 @@ export class DataPlane {
     }
   }
 
-  async #bringUp(): Promise<void> {
+  async #bringUp({ learn = false } = {}): Promise<void> {
     if (this.#closed) return
-    const worker = await running(this.#template.folder)
     const file = files(this.#template.folder)
-    if (worker?.fingerprint === fingerprint(this.#template)) {
+    const worker = await running(this.#template.folder)
+    if (worker) {
       this.#worker = worker
-      await this.#rememberOld()
-      this.#actual = await observe(file, this.#template.slots)
+      this.#template = { ...this.#template, slots: Math.max(worker.slots, this.#template.slots) }
+      this.#actual = await observe(file, worker.slots)
       await dismissStrays(file, this.#actual)
-    } else {
-      await this.#configureAnd(() => (worker ? reload(this.#template, worker) : start(this.#template)))
+      await this.#rememberOld()
+      if (learn)
+        for (const route of routesOf(this.#actual)) if (this.#routes.has(route.app)) this.#routes.set(route.app, route)
     }
+    if (!worker) await this.#configureAnd(() => start(this.#template))
+    else if (worker.fingerprint !== fingerprint(this.#template) || worker.slots !== this.#template.slots)
+      await this.#reload(worker)
     this.#watch()
     await this.#tell(new Set([...this.#routes.keys(), ...[...this.#actual.hosts.values()].map(({ app }) => app)]))
   }
@@ -132,15 +150,18 @@ export class DataPlane {
     const routes = [...this.#routes.values()]
     await configure(this.#template, routes.map(({ app, host }) => `${host} ${app}/${ACTIVATOR}\n`).join(''))
     this.#worker = await begin()
-    this.#actual = emptyActual(this.#template.slots)
-    for (const { app, host } of routes) this.#actual.hosts.set(host, { app, slot: ACTIVATOR })
+    this.#actual = freshActual(this.#template.slots, routes, this.#actual)
     await this.#rememberOld()
   }
 
+  async #reload(worker: Worker): Promise<void> {
+    await this.#beforeReload()
+    await this.#configureAnd(() => reload(this.#template, worker))
+  }
+
   async #rememberOld(): Promise<void> {
-    const { folder } = this.#template
-    for (const pid of await oldWorkers(folder)) {
-      const started = /^Start_time_sec: (\d+)$/m.exec(await askOld(folder, pid, 'show info'))?.[1]
+    for (const pid of await oldWorkers(this.#template.folder)) {
+      const started = /^Start_time_sec: (\d+)$/m.exec(await this.#askOld(pid, 'show info'))?.[1]
       if (started !== undefined) this.#old.set(pid, `${pid}-${started}`)
     }
   }
@@ -157,9 +178,22 @@ export class DataPlane {
       commands.push(...planned)
     }
     await tell(file.runtime, commands)
-    // An old worker may lack the app or its server: then it has no request of it either.
+    await this.#tellOld(apps)
+  }
+
+  /**
+   * An old worker takes no new connections and no new servers. What still comes over a kept connection, at most one
+   * request each, goes to the activator from here on, which knows where the app is.
+   */
+  async #tellOld(apps: ReadonlySet<string>): Promise<void> {
     for (const pid of this.#old.keys())
-      for (const command of commands) await askOld(this.#template.folder, pid, command)
+      for (const [host, { app }] of this.#actual.hosts)
+        if (apps.has(app))
+          await this.#askOld(pid, `set map ${files(this.#template.folder).map} ${host} ${app}/${ACTIVATOR}`)
+  }
+
+  #askOld(pid: number, command: string): Promise<string> {
+    return askOld(this.#template.folder, pid, command)
   }
 
   async #grow(): Promise<void> {
@@ -167,7 +201,7 @@ export class DataPlane {
     if (!old) throw new Error('HAProxy has to be open before it can grow')
     this.#template = { ...this.#template, slots: this.#template.slots * 2 }
     this.#diagnostics.info(`HAProxy is reloaded with ${this.#template.slots} slots`)
-    await this.#configureAnd(() => reload(this.#template, old))
+    await this.#reload(old)
     this.#watch()
     await this.#tell(new Set(this.#routes.keys()))
   }
@@ -192,4 +226,15 @@ export class DataPlane {
       }
     }
   }
+}
+
+/**
+ * False while it answers something. A connection that became idle after the server left its slot is still kept for
+ * reuse; only entering maintenance closes those, so it does that once more.
+ */
+async function deleteServer(socketPath: string, server: string): Promise<boolean> {
+  const deleted = async () => (await ask(socketPath, `del server ${server}`)).includes('Server deleted.')
+  if (await deleted()) return true
+  await tell(socketPath, [`set server ${server} state ready`, `set server ${server} state maint`])
+  return deleted()
 }

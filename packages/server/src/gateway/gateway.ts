@@ -1,7 +1,8 @@
 /**
  * One port for the node and all apps: HAProxy in front, the activator behind it, exact counts per app.
  *
- * A route is stored before HAProxy is told, so that a node killed in between tells it again when it starts.
+ * Every app with a host name is known here; without an address its requests are held by the activator, which is
+ * always safe: whoever wakes it says where it is. So an app falls asleep and wakes without a write to the database.
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,12 +14,13 @@ import { DataPlane } from './data-plane.ts'
 import { appId, endpoint, hostName } from './names.ts'
 import { plainPage, type PageMaker } from './pages.ts'
 import type { Route } from './plan.ts'
-import { deleteRoute, loadCounts, loadRoutes, storeCounts, storeRoute } from './queries.ts'
+import { deleteHost, loadCounts, loadHosts, storeCounts, storeHost } from './queries.ts'
 import { files, type Template } from './template.ts'
 
 const TICK_MS = 1000
 const HOLD_MS = 30_000
 const STOP_GRACE_MS = 3000
+const DRAIN_LOOK_MS = 20
 
 export interface GatewayOptions {
   /** The unix socket of the node's own web server; HAProxy waits for it, so it may come later. */
@@ -43,7 +45,8 @@ export async function openGateway(services: Services, options: GatewayOptions): 
   const { config, database, diagnostics } = services
   const folder = options.folder ?? `${config.data}/gateway`
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const routes = new Map<string, Route>((await loadRoutes(database)).map((route) => [route.app, route]))
+  const routes = new Map<string, Route>()
+  for (const { app, host } of await loadHosts(database)) routes.set(app, { app, host, endpoint: null })
   const counters = new Counters(await loadCounts(database))
   const activator = await openActivator({
     socketPath: files(folder).activator,
@@ -53,11 +56,19 @@ export async function openGateway(services: Services, options: GatewayOptions): 
     holdMs: options.holdMs ?? HOLD_MS,
     diagnostics,
   })
-  const plane = new DataPlane({ template: await template(services, options, folder), routes, diagnostics })
+  const plane = new DataPlane({
+    template: await template(services, options, folder),
+    routes,
+    diagnostics,
+    beforeReload: () => counts(),
+  })
   const stop = new AbortController()
 
   const set = async (route: Route) => {
-    await storeRoute(database, route)
+    if (routes.get(route.app)?.host !== route.host) {
+      await storeHost(database, route)
+      for (const other of routes.values()) if (other.host === route.host) routes.delete(other.app)
+    }
     routes.set(route.app, route)
     await plane.apply(route.app)
   }
@@ -117,7 +128,7 @@ export async function openGateway(services: Services, options: GatewayOptions): 
       await set({ app: appId(app), host: hostName(host), endpoint: null })
     },
     async unroute({ app }) {
-      await deleteRoute(database, appId(app))
+      await deleteHost(database, appId(app))
       routes.delete(app)
       await plane.apply(app)
     },
@@ -126,10 +137,10 @@ export async function openGateway(services: Services, options: GatewayOptions): 
       return workers.flatMap(({ meters }) => meters).reduce((sum, meter) => sum + meter.inFlight, 0)
     },
     async drained({ app, address, port, timeoutMs }) {
-      for (let waited = 0; ; waited += 50) {
+      for (let waited = 0; ; waited += DRAIN_LOOK_MS) {
         if (await plane.tidy({ app: appId(app), endpoint: { address, port } })) return true
         if (waited >= timeoutMs) return false
-        await sleep(50)
+        await sleep(DRAIN_LOOK_MS)
       }
     },
     counts,

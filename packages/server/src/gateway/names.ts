@@ -37,6 +37,12 @@ export function serverName(of: Endpoint): string {
   return `${address.replaceAll('.', '-')}-${port}`
 }
 
+/** The endpoint that `serverName` named. */
+export function endpointOf(name: string): Endpoint {
+  const parts = name.split('-')
+  return endpoint({ address: parts.slice(0, 4).join('.'), port: Number(parts[4]) })
+}
+
 function fits(text: string, pattern: RegExp, what: string): string {
   if (!pattern.test(text) || text.includes('\n'))
     throw new Error(`${JSON.stringify(text.slice(0, 100))} is not ${what}`)

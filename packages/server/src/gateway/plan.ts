@@ -4,7 +4,7 @@
  * A pure function over two tables, so that one code path serves a changed route, a restarted HAProxy, a reload with
  * more slots and the adoption of one that outlived its node.
  */
-import { appId, endpoint, hostName, serverName, type Endpoint } from './names.ts'
+import { appId, endpoint, endpointOf, hostName, serverName, type Endpoint } from './names.ts'
 import { ACTIVATOR, slotName } from './template.ts'
 
 /** Where an app's requests should go. Without an endpoint: to the activator. */
@@ -30,6 +30,23 @@ export const emptyActual = (slots: number): Actual => ({
   hosts: new Map(),
   slots: Array.from({ length: slots }, () => ({ app: null, servers: new Map() })),
 })
+
+/** What a new worker has: every host with the activator. Slots keep their apps, since old workers have them so too. */
+export function freshActual(slots: number, routes: Iterable<Route>, before: Actual): Actual {
+  const actual = emptyActual(slots)
+  for (const { app, host } of routes) actual.hosts.set(host, { app, slot: ACTIVATOR })
+  for (const [index, slot] of before.slots.entries()) if (actual.slots[index]) actual.slots[index].app = slot.app
+  return actual
+}
+
+/** Where HAProxy sends each app's requests now. */
+export function* routesOf(actual: Actual): Generator<Route> {
+  const slots = new Map(actual.slots.map((slot, index) => [slotName(index), slot]))
+  for (const [host, { app, slot }] of actual.hosts) {
+    const [server] = [...(slots.get(slot)?.servers ?? [])].find(([, state]) => state === 'ready') ?? []
+    yield { app, host, endpoint: server === undefined ? null : endpointOf(server) }
+  }
+}
 
 /** No slot is free: HAProxy has to be reloaded with more. */
 export const FULL = 'full'

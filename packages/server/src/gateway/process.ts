@@ -10,15 +10,15 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, RuntimeUnreachable } from './runtime.ts'
-import { files, fingerprint, render, type Template } from './template.ts'
+import { files, render, type Template } from './template.ts'
 
 const START_TIMEOUT_MS = 10_000
 
 /** A worker: its pid and start time name the process whose counters are read. */
 export interface Worker {
   readonly id: string
-  readonly pid: number
   readonly fingerprint: string
+  readonly slots: number
 }
 
 /** The worker that takes new connections, or null if none runs or its master does not answer. */
@@ -33,11 +33,8 @@ export async function running(folder: string): Promise<Worker | null> {
   }
   const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(info)?.[1] ?? ''
   if (field('Stopping') === '1') return null
-  return {
-    id: `${field('Pid')}-${field('Start_time_sec')}`,
-    pid: Number(field('Pid')),
-    fingerprint: field('description'),
-  }
+  const [fingerprint = '', slots = ''] = field('description').split(' ')
+  return { id: `${field('Pid')}-${field('Start_time_sec')}`, fingerprint, slots: Number(slots) }
 }
 
 /** Workers of before a reload that still answer their last requests, by pid. */
@@ -78,7 +75,7 @@ export async function start(template: Template): Promise<Worker> {
 /** The port stays open: the new worker takes it over, the old one finishes what it has. */
 export async function reload(template: Template, old: Worker): Promise<Worker> {
   await ask(files(template.folder).master, 'reload')
-  return answering(template, (worker) => worker.id !== old.id && worker.fingerprint === fingerprint(template))
+  return answering(template, (worker) => worker.id !== old.id && worker.slots === template.slots)
 }
 
 /** Lets requests under way finish for `graceMs`, then ends the rest. */
@@ -121,19 +118,30 @@ async function end(folder: string): Promise<void> {
   await Promise.all([file.pid, file.runtime, file.master].map((path) => rm(path, { force: true })))
 }
 
+/**
+ * The master's pid, if it lives. During a reload the master writes its pid file anew and executes itself: a look that
+ * finds one of the two empty is repeated.
+ */
 async function masterPid(folder: string): Promise<number | null> {
   const file = files(folder)
-  const pid = Number((await readFile(file.pid, 'utf8').catch(() => '')).trim())
-  if (!Number.isInteger(pid) || pid < 2) return null
-  // Empty for a dead one whose parent has not asked yet, and someone else's when the pid was given out again.
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-  return commandLine.includes(file.config) ? pid : null
+  for (let look = 0; look < 20; look++) {
+    const text = await readFile(file.pid, 'utf8').catch(() => null)
+    if (text === null) return null
+    const pid = Number(text.trim())
+    const state = pid > 1 ? await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null) : ''
+    if (state === null || /\) [ZX] /.test(state)) return null // A dead one whose parent has not asked is a zombie.
+    const commandLine = pid > 1 ? await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '') : ''
+    if (commandLine !== '') return commandLine.includes(file.config) ? pid : null // Or the pid was given out again.
+    await sleep(10)
+  }
+  return null
 }
 
 async function answering(template: Template, fits: (worker: Worker) => boolean): Promise<Worker> {
   for (let waited = 0; waited < START_TIMEOUT_MS; waited += 10) {
     const worker = await running(template.folder)
     if (worker && fits(worker)) return worker
+    if ((await masterPid(template.folder)) === null) throw new Error('HAProxy ended while it started')
     await sleep(10)
   }
   throw new Error(

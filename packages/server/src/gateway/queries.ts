@@ -1,29 +1,23 @@
-/** The gateway's tables: routes, written before HAProxy is told, and the counts of HAProxy's workers. */
+/** The gateway's tables: whose host is whose, and the counts of HAProxy's workers. */
 import type { Queryable } from '../database.ts'
 import type { CountRow } from './counters.ts'
-import type { Route } from './plan.ts'
 
-export async function loadRoutes(database: Queryable): Promise<Route[]> {
-  const rows = await database.query<{ app: string; host: string; address: string | null; port: number | null }>(
-    'select app, host, address, port from gateway_route',
-  )
-  return rows.map(({ app, host, address, port }) => ({
-    app,
-    host,
-    endpoint: address === null || port === null ? null : { address, port },
-  }))
+export async function loadHosts(database: Queryable): Promise<{ app: string; host: string }[]> {
+  return database.query('select app, host from gateway_host')
 }
 
-export async function storeRoute(database: Queryable, { app, host, endpoint }: Route): Promise<void> {
+/** A host that another app had is this one's from now on. */
+export async function storeHost(database: Queryable, { app, host }: { app: string; host: string }): Promise<void> {
   await database.query(
-    `insert into gateway_route (app, host, address, port) values ($1, $2, $3, $4)
-     on conflict (app) do update set host = excluded.host, address = excluded.address, port = excluded.port`,
-    [app, host, endpoint?.address ?? null, endpoint?.port ?? null],
+    `with taken as (delete from gateway_host where host = $2 and app <> $1)
+     insert into gateway_host (app, host) values ($1, $2)
+         on conflict (app) do update set host = excluded.host`,
+    [app, host],
   )
 }
 
-export async function deleteRoute(database: Queryable, app: string): Promise<void> {
-  await database.query('delete from gateway_route where app = $1', [app])
+export async function deleteHost(database: Queryable, app: string): Promise<void> {
+  await database.query('delete from gateway_host where app = $1', [app])
 }
 
 export async function loadCounts(database: Queryable): Promise<CountRow[]> {

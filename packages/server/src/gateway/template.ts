@@ -42,13 +42,16 @@ export const files = (folder: string) => ({
   activator: path(`${folder}/activator.sock`),
 })
 
-/** Told to HAProxy as its description, so that a running one shows which configuration it runs. */
+/** Told to HAProxy as its description: a running one shows which configuration it runs, and how many slots it has. */
 export function fingerprint(template: Template): string {
-  return createHash('sha256').update(body(template)).digest('hex').slice(0, 16)
+  return createHash('sha256')
+    .update(body({ ...template, slots: 1 }))
+    .digest('hex')
+    .slice(0, 16)
 }
 
 export function render(template: Template): string {
-  return body(template).replace('<fingerprint>', fingerprint(template))
+  return body(template).replace('<fingerprint>', `"${fingerprint(template)} ${template.slots}"`)
 }
 
 function body(t: Template): string {

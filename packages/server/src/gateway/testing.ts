@@ -1,7 +1,7 @@
 /** For tests and benches: a real gateway on a free port, with apps that are plain Node servers on loopback. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, request, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import { systemClock } from '../clock.ts'
 import { readConfig } from '../config.ts'
 import { openDiagnostics } from '../diagnostics.ts'
@@ -91,6 +91,11 @@ export interface TestApp {
 /** An app; `answer` is what it says, or how it answers. */
 export async function testApp(answer: string | RequestListener, port = 0): Promise<TestApp> {
   const server = createServer(typeof answer === 'string' ? (_incoming, response) => response.end(answer) : answer)
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, '127.0.0.1', resolve)
@@ -99,7 +104,7 @@ export async function testApp(answer: string | RequestListener, port = 0): Promi
     port: (server.address() as AddressInfo).port,
     server,
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
+      for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
     },
   }
