@@ -16,7 +16,7 @@ import { openEvents } from '../events.ts'
 import { openJobs } from '../jobs.ts'
 import { accountOf, openAccounts } from './accounts.ts'
 import { openMetering } from './metering.ts'
-import { serial } from './serial.ts'
+import { serial } from '../serial.ts'
 
 export const NS_PER_MS = 100_000n // a tenth of a core
 export const BYTES_PER_MS = 10n

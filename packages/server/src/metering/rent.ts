@@ -24,7 +24,7 @@ import {
 } from './queries/rent.ts'
 import { json, writeCarries } from './queries/streams.ts'
 import { priceText } from './rating.ts'
-import { serial } from './serial.ts'
+import { serial } from '../serial.ts'
 
 export interface Rent {
   /** What an app keeps from now on: all its releases and volumes together. */

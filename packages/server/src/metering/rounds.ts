@@ -15,7 +15,7 @@ import type { MeteringSources } from './metering.ts'
 import type { Poster } from './poster.ts'
 import { key } from './queries/streams.ts'
 import { answerHolds, openHolds, unpostedUsage } from './queries/usage.ts'
-import { serial } from './serial.ts'
+import { serial } from '../serial.ts'
 import { burnLeft, close, heldFor, hourOf, intervalId, projected, type Closed, type Stream } from './stream.ts'
 
 /** What memory knows and the database does not is at most this old: a kill loses the level of memory for so long. */
