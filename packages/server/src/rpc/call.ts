@@ -25,7 +25,7 @@ export interface Call<Input = unknown> {
   /** Aborts when the call takes too long. */
   readonly signal: AbortSignal
   /** Adds to what this call has used; the charge follows from the sum. */
-  meter(usage: Usage): void
+  readonly meter: (usage: Usage) => void
 }
 
 export interface Implementation<House> {

@@ -326,8 +326,8 @@ test('our own pages pass the same stations, as the visitor whose session it is',
     assert.deepEqual(await t.rpc.call(echo, { text: 'a' }, visitor(did)), { text: 'a', times: 1 })
     const no = await t.rpc.call(echo, { text: 'a' }, visitor(null))
     assert.ok(isRefusal(no))
-    const wrong = await t.rpc.call(echo, { text: 'x'.repeat(101) }, visitor(did)).catch((error: unknown) => error)
-    assert.ok(wrong instanceof Error, 'our own page asked what its types forbid')
+    const wrong = await t.rpc.call(echo, { text: 'x'.repeat(101) }, visitor(did))
+    assert.ok(isRefusal(wrong) && wrong.refusal === 'client-error/invalid-arguments')
     assert.equal((await t.house.database.query('select 1 from call')).length, 1)
   }))
 

@@ -1,5 +1,6 @@
 /** Opens the pipeline over a set of implementations: one door for the wire, one for our own pages, the same stations. */
-import { readOutput, writeInput, type InputOf, type Method, type OutputOf, type Refusal } from '@perennial/protocol'
+import { readOutput, refuse, type InputOf, type Method, type OutputOf, type Refusal } from '@perennial/protocol'
+import * as z from 'zod'
 import { bind, type Caller, type Implementation } from './call.ts'
 import { handle, type Arrived } from './http.ts'
 import type { StationHouse } from './passage.ts'
@@ -24,7 +25,10 @@ export async function openRpc<House extends StationHouse>(
       const name = `${method.service}.${method.name}`
       const implementation = byName.get(name)
       if (!implementation) throw new Error(`${name} is not implemented here`)
-      const passage = await pass({ implementation, sent: writeInput(method, input), caller, wire: null }, house)
+      // What a visitor typed may be no input at all; the answer to that is a refusal, as it is over the wire.
+      const sent = z.safeEncode(method.input, input)
+      if (!sent.success) return refuse('client-error/invalid-arguments', sentenceOf(sent.error))
+      const passage = await pass({ implementation, sent: sent.data, caller, wire: null }, house)
       if (passage.refusal !== null) return passage.refusal
       const read = readOutput(method, passage.output)
       if (!read.ok) throw new Error(`${name} answered what it does not declare: ${read.problem}`)
@@ -32,4 +36,9 @@ export async function openRpc<House extends StationHouse>(
     },
     handle: (arrived) => handle(arrived, byName, house),
   }
+}
+
+function sentenceOf({ issues }: z.core.$ZodError): string {
+  const said = issues.map(({ message }) => message).join('; ')
+  return `${said.charAt(0).toUpperCase()}${said.slice(1)}. Nothing was charged.`
 }

@@ -5,28 +5,24 @@ import { layout } from '../layout.ts'
 import { runwayChart, runwayTable } from '../charts/runway-chart.ts'
 import { contributionsTable, releasesTable } from '../parts/app-tables.ts'
 import { costAndIncome } from '../parts/costs.ts'
-import { instances, moneyFigures, stateHead } from '../parts/app-live.ts'
+import { activityLine, instances, isResting, moneyFigures, stateHead, until } from '../parts/app-live.ts'
 import { sectionHead } from '../parts/figures.ts'
-import { log } from '../parts/log.ts'
+import { lastSeq, log } from '../parts/log.ts'
 import { notice } from '../parts/notice.ts'
 import { payBox } from '../parts/pay-box.ts'
-import { paidUntil, runwayBasis, runwayTime } from '../parts/runway-text.ts'
-import { activitySentence, stateWord } from '../parts/state-pill.ts'
+import { paidUntil } from '../parts/runway-text.ts'
+import { stateWord } from '../parts/state-pill.ts'
+import { repositoryLink } from '../parts/repository-link.ts'
 import type { App, AppView, Frame } from '../views.ts'
 
 export function appPage(view: AppView, frame: Frame): Html {
   const { app } = view
-  const running = app.state !== 'frozen' && app.state !== 'archived'
+  const running = !isResting(app)
   const body = html`${when(view.notice ?? standing(app), notice)}
     <div class="intro">
       ${stateHead(app)} ${when(app.description !== '', () => html`<p class="lead">${app.description}</p>`)}
       <p class="facts">
-        <span
-          >Code
-          <a href="${app.repository}" rel="noopener noreferrer nofollow"
-            >${app.repository.replace(/^https?:\/\//, '')}</a
-          ></span
-        >${when(
+        <span>Code ${repositoryLink(app.repository)}</span>${when(
           app.commit,
           (commit) =>
             html`<span>at commit <code title="${commit.hash}">${short(commit.hash)}</code>, ${day(commit.at)}</span>`,
@@ -47,8 +43,7 @@ export function appPage(view: AppView, frame: Frame): Html {
           },
           frame,
         )}
-        <p class="small soft" id="activity">${activitySentence(app)}</p>
-        ${admin(app, frame)}
+        ${activityLine(app)} ${admin(app, frame)}
       </div>
       <section aria-label="Figures">${moneyFigures(app, frame.now)}</section>
     </div>
@@ -87,29 +82,21 @@ export function appPage(view: AppView, frame: Frame): Html {
         <p class="mono">${app.page}/badge.svg</p>
       </section>
     </div>`
-  return layout({ title: appTitle(app, frame.now), section: 'apps', body, live: `/${app.slug}/live` }, frame)
+  return layout(
+    { title: appTitle(app, frame.now), section: 'apps', body, live: `/${app.slug}/live${lastSeq(view.log)}` },
+    frame,
+  )
 }
 
 export function appTitle(app: App, now: Date): string {
-  const resting = app.state === 'frozen' || app.state === 'archived'
-  return `${app.name}, ${stateWord(app)}${resting ? ` since ${day(app.stateSince)}` : `, paid until ${paidUntil(app.runway, now)}`}`
+  return `${app.name}, ${stateWord(app)}${isResting(app) ? ` since ${day(app.stateSince)}` : `, paid until ${paidUntil(app.runway, now)}`}`
 }
 
 function runwayPart(app: App, { now }: Frame): Html {
-  const resting = app.state === 'frozen' || app.state === 'archived'
-  const chart = {
-    history: app.money.history,
-    balance: app.purse + app.reserve,
-    reserve: app.reserve,
-    runway: resting ? null : app.runway,
-    now,
-  }
-  return html`<p class="label">${resting ? 'Not paid for since' : 'Paid for until'}</p>
-    <p class="date">${resting ? day(app.stateSince) : runwayTime(app.runway, now)}</p>
-    <p class="small soft">
-      ${resting ? 'Its data is kept. Any payment starts it again.' : runwayBasis(app.runway, now)}
-    </p>
-    ${runwayChart(chart)}${runwayTable(chart)}`
+  const { history } = app.money
+  const runway = isResting(app) ? null : app.runway
+  const chart = { history, balance: app.purse + app.reserve, reserve: app.reserve, runway, now }
+  return html`${until(app, now)}${runwayChart(chart)}${runwayTable(chart)}`
 }
 
 /** What a visitor has to know first, unless they just did something. */

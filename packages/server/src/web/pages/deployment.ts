@@ -4,9 +4,10 @@ import { columnDecimals, commit, NBSP } from '../format.ts'
 import { html, when, type Html } from '../html.ts'
 import { layout } from '../layout.ts'
 import { sectionHead, sums } from '../parts/figures.ts'
-import { log } from '../parts/log.ts'
+import { lastSeq, log } from '../parts/log.ts'
 import { notice } from '../parts/notice.ts'
 import { steps } from '../parts/steps.ts'
+import { repositoryLink } from '../parts/repository-link.ts'
 import type { Deployment, DeploymentView, Frame, Notice } from '../views.ts'
 
 const RENEW_SECONDS = 5
@@ -17,8 +18,7 @@ export function deploymentPage({ deployment, app, log: lines }: DeploymentView, 
     <div class="intro">
       <h1 id="head">${deploymentHeading(deployment)}</h1>
       <p class="facts">
-        <a href="${app.repository}" rel="noopener noreferrer nofollow">${app.repository.replace(/^https?:\/\//, '')}</a
-        >${when(
+        ${repositoryLink(app.repository)}${when(
           deployment.commit,
           ({ hash, subject }) => html`<span>commit <code title="${hash}">${commit(hash)}</code> ${subject}</span>`,
         )}<span
@@ -43,7 +43,9 @@ export function deploymentPage({ deployment, app, log: lines }: DeploymentView, 
     </div>`
   const page = { title: deploymentHeading(deployment), section: 'apps' as const, body }
   return layout(
-    under ? { ...page, live: `/deployments/${deployment.id}/live`, renewSeconds: RENEW_SECONDS } : page,
+    under
+      ? { ...page, live: `/deployments/${deployment.id}/live${lastSeq(lines)}`, renewSeconds: RENEW_SECONDS }
+      : page,
     frame,
   )
 }

@@ -1,8 +1,9 @@
 /** The front page: run an app, and the calendar of all that run. */
-import { formatAmount } from '@perennial/protocol'
+import { amountText, formatAmount } from '@perennial/protocol'
 import { clockTime, count, day, dayMonth, NBSP, plural } from '../format.ts'
 import { html, when, type Html } from '../html.ts'
 import { layout } from '../layout.ts'
+import { isResting } from '../parts/app-live.ts'
 import { almanac } from '../parts/almanac.ts'
 import { deployBox } from '../parts/deploy-box.ts'
 import { figures, pairs, sectionHead, sums } from '../parts/figures.ts'
@@ -144,12 +145,8 @@ function thaw(app: AppRow): Html {
   const words = app.offer === null ? 'Pay' : `${formatAmount(app.offer.amount)} = ${buys(app.offer, false)}`
   return html`<a
     class="button"
-    href="/${app.slug}${app.offer === null ? '' : `?amount=${app.offer.amount}`}#pay"
+    href="/${app.slug}${app.offer === null ? '' : `?amount=${amountText(app.offer.amount)}`}#pay"
     aria-label="Pay for ${app.name}: ${words}"
     >${words}</a
   >`
-}
-
-function isResting({ state }: AppRow): boolean {
-  return state === 'frozen' || state === 'archived'
 }

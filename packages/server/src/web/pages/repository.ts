@@ -5,6 +5,7 @@ import { layout } from '../layout.ts'
 import { pairs, sectionHead } from '../parts/figures.ts'
 import { notice } from '../parts/notice.ts'
 import { stateWord } from '../parts/state-pill.ts'
+import { repositoryLink } from '../parts/repository-link.ts'
 import type { Frame, RepositoryView } from '../views.ts'
 
 export function repositoryPage({ estimate, notice: said }: RepositoryView, frame: Frame): Html {
@@ -17,12 +18,7 @@ export function repositoryPage({ estimate, notice: said }: RepositoryView, frame
         ${app ? 'It is deployed here.' : 'Nobody has deployed it here yet.'}
       </p>
       <p class="facts">
-        <span
-          >Code
-          <a href="${estimate.url}" rel="noopener noreferrer nofollow"
-            >${estimate.url.replace(/^https?:\/\//, '')}</a
-          ></span
-        >
+        <span>Code ${repositoryLink(estimate.url)}</span>
       </p>
     </div>
     <div class="grid aside">

@@ -12,6 +12,7 @@ import { runwayChart } from '../charts/runway-chart.ts'
 import { figures, sectionHead } from '../parts/figures.ts'
 import { payBox } from '../parts/pay-box.ts'
 import { statePill } from '../parts/state-pill.ts'
+import { repositoryLink } from '../parts/repository-link.ts'
 import type { App, Frame } from '../views.ts'
 
 /** `waking`: it starts and takes longer than a request should be held. */
@@ -20,20 +21,21 @@ export type RestingKind = 'frozen' | 'archived' | 'stopped' | 'waiting' | 'wakin
 /** Without scripts, a page about something under way renews itself. */
 const RENEW_SECONDS = 3
 
-export function restingPage(kind: RestingKind, app: App, frame: Frame): Html {
+/** `said`: why it does not answer, from whoever tried to wake it; the usual words otherwise. */
+export function restingPage(kind: RestingKind, app: App, frame: Frame, said?: string): Html {
   const page = `${frame.node}/${app.slug}`
   const body = html`<div class="grid aside">
     <div>
       <div class="intro">
         ${statePill(app, kind === 'frozen' || kind === 'archived' ? day(app.stateSince) : undefined)}
         <h1>${HEADINGS[kind](app.name)}</h1>
-        <p class="lead">${sentence(kind, app)}</p>
+        <p class="lead">${kind === 'failing' && said ? said : sentence(kind, app)}</p>
       </div>
       ${restingFigures(app)}
     </div>
     <div class="rise stack">
       ${kind === 'waking' || kind === 'stopped' ? null : payBox({ app, heading: 'Bring it back', offers: app.money.offers, minimum: app.money.minimum, form: NO_FORM(app), more: false }, frame)}
-      ${when(app.commit, (commit) => html`<p class="small"><a href="${app.repository}" rel="noopener noreferrer nofollow">Its code</a> <span class="soft">at commit ${short(commit.hash)}: run your own copy</span></p>`)}
+      ${when(app.commit, (commit) => html`<p class="small">${repositoryLink(app.repository, 'Its code')} <span class="soft">at commit ${short(commit.hash)}: run your own copy</span></p>`)}
       <p class="small"><a href="${page}">Its page</a> <span class="soft">books, log, releases</span></p>
     </div>
     <section aria-labelledby="how">

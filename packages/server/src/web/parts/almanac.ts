@@ -24,6 +24,12 @@ export function almanac(apps: readonly AppRow[], now: Date): Html {
     </ul>`
 }
 
+export function almanacRows(apps: readonly AppRow[], now: Date): Html {
+  return html`<ol class="almanac" id="almanac">
+    ${apps.map((app) => row(app, now))}
+  </ol>`
+}
+
 function row(app: AppRow, now: Date): Html {
   return html`<li>
     <div class="who">

@@ -1,10 +1,11 @@
 /** The parts of an app's page that change while one looks. */
 import { formatAmount, formatExact } from '@perennial/protocol'
-import { bytes, clockTime, dayMonth } from '../format.ts'
+import { bytes, clockTime, day, dayMonth } from '../format.ts'
 import { html, type Html } from '../html.ts'
 import type { App } from '../views.ts'
 import { figures, perDay } from './figures.ts'
-import { statePill } from './state-pill.ts'
+import { runwayBasis, runwayTime } from './runway-text.ts'
+import { activitySentence, statePill } from './state-pill.ts'
 
 export function stateHead(app: App): Html {
   return html`<div class="title" id="head">
@@ -61,4 +62,24 @@ export function instances(app: App): Html {
       )}
     </tbody>
   </table>`
+}
+
+/** The hero of the page: the day the money ends, or since when it has been at an end. */
+export function until(app: App, now: Date): Html {
+  const resting = isResting(app)
+  return html`<div id="until">
+    <p class="label">${resting ? 'Not paid for since' : 'Paid for until'}</p>
+    <p class="date">${resting ? day(app.stateSince) : runwayTime(app.runway, now)}</p>
+    <p class="small soft">
+      ${resting ? 'Its data is kept. Any payment starts it again.' : runwayBasis(app.runway, now)}
+    </p>
+  </div>`
+}
+
+export function activityLine(app: App): Html {
+  return html`<p class="small soft" id="activity">${activitySentence(app)}</p>`
+}
+
+export function isResting({ state }: Pick<App, 'state'>): boolean {
+  return state === 'frozen' || state === 'archived'
 }

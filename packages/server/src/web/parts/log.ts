@@ -24,6 +24,12 @@ export function logLine(line: LogLine): Html {
   return html`<li${when(toneOf(line), (tone) => html` class="${tone}"`)}><time datetime="${at.toISOString()}" title="${day(at)}">${exactTime(at)}</time><span class="source">${source}</span><span class="text">${shown(text)}</span></li>`
 }
 
+/** Where a live page goes on: behind the last line that it already shows. */
+export function lastSeq(lines: readonly LogLine[]): string {
+  const last = lines.at(-1)
+  return last ? `?after=${last.seq}` : ''
+}
+
 /** A line is long where a screen ends, some times over; the whole of it is what `apps.logs` answers. */
 function shown(text: string): string {
   return visible(
