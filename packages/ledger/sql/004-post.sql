@@ -73,6 +73,7 @@ declare
 
   -- Per accepted event, in order.
   accepted int := 0;
+  touches_holds boolean := false;
   new_event int[] := array_fill(0, array[n]);
   new_debit_balance bigint[] := array_fill(0::bigint, array[n]);
   new_debit_held bigint[] := new_debit_balance;
@@ -111,11 +112,8 @@ begin
     statuses := '{}'; seqs := '{}'; moved := '{}';
     return;
   end if;
-  flags := coalesce(flags, array_fill(0::smallint, array[n]));
-  refs := coalesce(refs, array_fill(null::uuid, array[n]));
-  expiries := coalesce(expiries, array_fill(null::bigint, array[n]));
-  if not (n = all (array[cardinality(debits), cardinality(credits), cardinality(amounts), cardinality(codes),
-    cardinality(flags), cardinality(refs), cardinality(expiries)]))
+  if n <> any (array[cardinality(debits), cardinality(credits), cardinality(amounts), cardinality(codes),
+    coalesce(cardinality(flags), n), coalesce(cardinality(refs), n), coalesce(cardinality(expiries), n)])
   then
     raise exception 'post: arrays of different lengths';
   end if;
@@ -166,7 +164,7 @@ begin
   row_credit := account_of[2 * n + cardinality(row_seq) + 1 :];
 
   for event in 1 .. n loop
-    flag := flags[event];
+    flag := coalesce(flags[event], 0);
     slot := slot_of[event];
     hold := slot_of[n + event];
     up_to := flag & 16 > 0;
@@ -265,6 +263,7 @@ begin
         account_balance[payer] := account_balance[payer] - amount;
         account_balance[payee] := account_balance[payee] + amount;
       end if;
+      touches_holds := touches_holds or kind > 0;
       if kind = 1 then
         account_held[payer] := account_held[payer] + amount;
       elsif kind > 1 then
@@ -353,42 +352,45 @@ begin
     return;
   end if;
 
-  -- Lock 2 of 2: the accounts, taken only by whoever holds lock 1, so there is no cycle to wait in.
-  with placed as (
-    select slot_of[u.event] as slot, u.*, uuid_send(gen_random_uuid()) as salt -- 122 random bits.
-    from unnest(new_event[:accepted], new_debit_balance[:accepted], new_debit_held[:accepted],
-      new_credit_balance[:accepted], new_debit_version[:accepted], new_credit_version[:accepted])
-      as u (event, debit_balance, debit_held, credit_balance, debit_version, credit_version)
-  ), fresh as (
-    select p.*, row_seq[p.slot] as seq, ids[p.event] as id, row_kind[p.slot]::smallint as kind, codes[p.event] as code,
-      account_id[row_debit[p.slot]] as debit, account_id[row_credit[p.slot]] as credit,
-      account_public[row_debit[p.slot]] as debit_public, account_public[row_credit[p.slot]] as credit_public,
-      account_asset[row_debit[p.slot]]::smallint as asset,
-      row_amount[p.slot] as amount, row_ref[p.slot] as ref, row_expires[p.slot] as expires, row_open[p.slot] as open
-    from placed as p
-  ), sealed as materialized (
+  insert into transfer
+  select s.seq, s.id, s.kind, s.code, batch_at, s.debit, s.credit, s.amount, s.ref, s.expires, s.debit_balance, s.debit_held,
+    s.credit_balance, s.debit_version, s.credit_version, s.salt,
+    leaf(s.seq, s.kind, s.code, s.asset, batch_micros, s.debit, s.debit_public, s.credit, s.credit_public, s.amount, s.ref, s.commitment)
+  from (
     select f.*, sha256(entry(f.seq, f.id, f.kind, f.code, f.asset, batch_micros, f.debit, f.credit, f.amount, f.ref, f.expires,
       f.debit_balance, f.debit_held, f.credit_balance, f.debit_version, f.credit_version, f.salt)) as commitment
-    from fresh as f
-  ), kept as (
-    insert into transfer
-    select s.seq, s.id, s.kind, s.code, batch_at, s.debit, s.credit, s.amount, s.ref, s.expires, s.debit_balance, s.debit_held,
-      s.credit_balance, s.debit_version, s.credit_version, s.salt,
-      leaf(s.seq, s.kind, s.code, s.asset, batch_micros, s.debit, s.debit_public, s.credit, s.credit_public, s.amount, s.ref, s.commitment)
-    from sealed as s
-    returning transfer.seq, transfer.leaf
-  ), opened as (
-    insert into ledger.hold
-    select fresh.seq, fresh.debit, fresh.credit, fresh.amount, fresh.code, fresh.expires
-    from fresh where fresh.open
-  ), closed as (
-    delete from ledger.hold as h where h.seq = any (array(select fresh.ref from fresh where fresh.ref is not null))
-  ), changed as (
-    update account set balance = u.balance, held = u.held, version = u.version
-    from unnest(account_id, account_balance, account_held, account_version) as u (id, balance, held, version)
-    where account.id = u.id and account.version <> u.version
-  )
+    from (
+      select p.*, row_seq[p.slot] as seq, ids[p.event] as id, row_kind[p.slot]::smallint as kind, codes[p.event] as code,
+        account_id[row_debit[p.slot]] as debit, account_id[row_credit[p.slot]] as credit,
+        account_public[row_debit[p.slot]] as debit_public, account_public[row_credit[p.slot]] as credit_public,
+        account_asset[row_debit[p.slot]]::smallint as asset,
+        row_amount[p.slot] as amount, row_ref[p.slot] as ref, row_expires[p.slot] as expires
+      from (
+        select slot_of[u.event] as slot, u.*, uuid_send(gen_random_uuid()) as salt -- 122 random bits.
+        from unnest(new_event[:accepted], new_debit_balance[:accepted], new_debit_held[:accepted],
+          new_credit_balance[:accepted], new_debit_version[:accepted], new_credit_version[:accepted])
+          as u (event, debit_balance, debit_held, credit_balance, debit_version, credit_version)
+      ) as p
+      offset 0 -- Keeps what stands above from being evaluated again wherever it is used.
+    ) as f
+    offset 0
+  ) as s;
+
   insert into batch
-  select next_seq - 1, accepted, batch_at, sha256(last_chain || string_agg(k.leaf, ''::bytea))
-  from (select kept.leaf from kept order by kept.seq) as k;
+  select next_seq - 1, accepted, batch_at, sha256(last_chain || string_agg(t.leaf, ''::bytea))
+  from (select transfer.leaf from transfer where transfer.seq > last_seq order by transfer.seq) as t;
+
+  if touches_holds then
+    insert into ledger.hold
+    select t.seq, t.debit, t.credit, t.amount, t.code, t.expires from transfer as t
+    where t.seq > last_seq and t.kind = 1 and not exists (select from transfer as r where r.ref = t.seq);
+
+    delete from ledger.hold as h using transfer as t
+    where t.seq > last_seq and t.ref = h.seq;
+  end if;
+
+  -- Lock 2 of 2: the accounts, taken only by whoever holds lock 1, so there is no cycle to wait in.
+  update account set balance = u.balance, held = u.held, version = u.version
+  from unnest(account_id, account_balance, account_held, account_version) as u (id, balance, held, version)
+  where account.id = u.id and account.version <> u.version;
 end $$;

@@ -33,8 +33,8 @@ export async function sendBatch(writer: Writer, events: readonly Event[], nowMs:
       int8Array(events.map((event) => event.amount)),
       int2Array(events.map((event) => event.code)),
       int2Array(events.map(flagsOf)),
-      uuidArray(events.map((event) => event.ref)),
-      int8Array(events.map(({ expires }) => expires && BigInt(Math.floor(expires.getTime() / 1000)))),
+      events.some((event) => event.ref) ? uuidArray(events.map((event) => event.ref)) : null,
+      events.some((event) => event.expires) ? int8Array(events.map(expirySeconds)) : null,
       new Date(nowMs).toISOString(),
     ],
   })
@@ -44,6 +44,10 @@ export async function sendBatch(writer: Writer, events: readonly Event[], nowMs:
     const [seq, amount] = [seqs[i], moved[i]]
     return seq === undefined || amount === undefined ? { status } : { status, seq, amount }
   })
+}
+
+function expirySeconds({ expires }: Event): bigint | undefined {
+  return expires && BigInt(Math.floor(expires.getTime() / 1000))
 }
 
 /** As few pieces as fit a batch each; a chain is never cut. */

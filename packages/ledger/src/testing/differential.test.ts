@@ -100,7 +100,7 @@ function randomBatch(r: Random, past: readonly Event[], open: readonly ModelRow[
     event.linked = r.chance(0.3)
     batch.push(event)
   }
-  if (r.chance(0.9)) batch.at(-1)!.linked = false
+  if (r.chance(0.6)) batch.at(-1)!.linked = false
   return batch
 }
 
