@@ -24,8 +24,8 @@ const SERVER_ORDER =
     ' ',
   )
 
-/** Parts of testnet that import nothing of ours, so that every package's tests may use them. */
-const FIXTURE = /^packages\/testnet\/src\/(postgres|git-remote)(\/index)?\.ts$/
+/** Fixtures that import nothing of other packages of ours, so that every package's tests may use them. */
+const FIXTURE = /^packages\/(testnet\/src\/(postgres|git-remote)|sandbox\/src\/testing)(\/index)?\.ts$/
 
 /** Fills the interfaces that folders declare, so it alone knows everyone. */
 const WIRING = 'packages/server/src/node.ts'

@@ -19,3 +19,20 @@ export interface Fetched {
 /** Well-known files: what says how to build, and what people read first. Links and folders of these names do not count. */
 export const MANIFESTS = ['Procfile', 'app.json', 'package.json', 'index.html', 'Dockerfile'] as const
 export const LOCKFILES = ['npm-shrinkwrap.json', 'package-lock.json'] as const
+
+/** What a repository says it is, in a sentence: `description` of its package.json. */
+export function describe({ files }: Pick<Fetched, 'files'>): string | null {
+  try {
+    const { description } = JSON.parse(files.get('package.json') ?? '{}') as { description?: unknown }
+    if (typeof description !== 'string') return null
+    return (
+      description
+        .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
+        .trim()
+        .toWellFormed()
+        .slice(0, 300) || null
+    )
+  } catch {
+    return null // The plan says what is wrong with it.
+  }
+}

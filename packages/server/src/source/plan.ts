@@ -33,6 +33,8 @@ export interface Plan {
   readonly packPath: string | null
   /** For the web process, beside PORT. */
   readonly env: Readonly<Record<string, string>>
+  /** What app.json sets, for builds too. */
+  readonly settings: Readonly<Record<string, string>>
   /** How it was recognised, for people. */
   readonly sentence: string
 }
@@ -60,15 +62,20 @@ export function planBuild(fetched: Pick<Fetched, 'files' | 'paths'>): Plan | Pla
   const npm = manifest === undefined ? null : parsePackage(manifest)
   if (npm !== null && 'refusal' in npm) return { ...npm, lookedFor: [] }
   const planned = npm ? planNpm({ npm, web, fetched }) : planBare({ web, fetched })
-  return 'refusal' in planned ? planned : { ...planned, env: { ...settings.env, ...planned.env } }
+  return 'refusal' in planned
+    ? planned
+    : { ...planned, env: { ...settings.env, ...planned.env }, settings: settings.env }
 }
+
+/** All but what app.json adds. */
+type Draft = Omit<Plan, 'settings'>
 
 interface Parts {
   readonly web: string | null
   readonly fetched: Pick<Fetched, 'files' | 'paths'>
 }
 
-function planNpm({ npm, web, fetched }: Parts & { npm: PackageJson }): Plan | PlanRefusal {
+function planNpm({ npm, web, fetched }: Parts & { npm: PackageJson }): Draft | PlanRefusal {
   const { paths } = fetched
   const { major } = npm.node
   const start = web ?? npm.scripts['start'] ?? (paths.has('server.js') ? 'node server.js' : null)
@@ -97,7 +104,7 @@ function planSite({
   npm: PackageJson
   fetched: Parts['fetched']
   build: ReturnType<typeof npmSteps>
-}): Plan | PlanRefusal {
+}): Draft | PlanRefusal {
   if (npm.scripts['build'] === undefined) {
     if (fetched.paths.has('index.html'))
       return servedAsItIs('index.html; package.json has neither scripts.start nor scripts.build')
@@ -131,7 +138,7 @@ function planSite({
 }
 
 /** Without package.json. */
-function planBare({ web, fetched: { paths } }: Parts): Plan | PlanRefusal {
+function planBare({ web, fetched: { paths } }: Parts): Draft | PlanRefusal {
   if (web !== null) {
     const command = resolveCommand(web, Object.create(null))
     const runImage = command.needsNpm ? 'build-24' : 'node-24'
@@ -164,7 +171,7 @@ function planBare({ web, fetched: { paths } }: Parts): Plan | PlanRefusal {
   )
 }
 
-function servedAsItIs(from: string): Plan {
+function servedAsItIs(from: string): Draft {
   return {
     kind: 'static',
     buildImage: null,

@@ -1,0 +1,162 @@
+/**
+ * From a request to deploy to a release that hosting can start; and what everyone may know on the way.
+ *
+ * The folder owns deployments and releases. Hosting is told by the event `release-built` and says how it went with
+ * `running` or `startFailed`.
+ */
+import { newId, type PriceBook } from '@perennial/protocol'
+import type { SandboxClient } from '@perennial/sandbox/client'
+import type { Apps } from '../apps/index.ts'
+import type { Transaction } from '../database.ts'
+import type { Outbound } from '../outbound/index.ts'
+import type { Services } from '../services.ts'
+import { openAttempts } from './attempt.ts'
+import { openBuildJob, type BuildJobDeps } from './build-job.ts'
+import { NO_COST, openCosts } from './costs.ts'
+import type { Deployment, Release } from './deployment.ts'
+import {
+  beginStep,
+  completeStep,
+  deploymentById,
+  failSteps,
+  insertDeployment,
+  latestDeployment,
+  openDeployment,
+  replaceOthers,
+  stepsOf,
+  unfinishedDeployments,
+  updateDeployment,
+  type DeploymentRow,
+} from './queries/deployments.ts'
+import { releaseOfApp, releaseOfDeployment, releasesOfApp } from './queries/releases.ts'
+import { openSandboxes } from './run-sandbox.ts'
+import { failed } from './outcome.ts'
+import { problemOf } from './sentences.ts'
+
+export interface BuildsDeps extends Omit<BuildJobDeps, 'attempts' | 'costs' | 'crash' | 'apps'> {
+  readonly sandbox: SandboxClient
+  readonly outbound: Outbound
+  readonly apps: Pick<Apps, 'find' | 'setAbout' | 'setRelease'>
+  readonly priceBook: PriceBook
+  /** did:key of the node. */
+  readonly builder: string
+  readonly crash?: (point: string) => void
+}
+
+export interface DeployRequest {
+  readonly app: string
+  /** Branch, tag or commit; null: the default branch. */
+  readonly ref: string | null
+  /** did:key of who asked; null: nobody signed. */
+  readonly by: string | null
+}
+
+export interface Builds {
+  /** Adds a deployment in the caller's transaction; answers the one that is under way if there is one. */
+  request(tx: Transaction, request: DeployRequest): Promise<{ id: string; created: boolean }>
+  deployment(id: string): Promise<Deployment | null>
+  /** The app's newest. */
+  latest(app: string): Promise<Deployment | null>
+  /** Of a deployment. */
+  release(deployment: string): Promise<Release | null>
+  /** The app's newest with this image: how to run what `App.release` names. */
+  releaseByHash(app: string, sha256: string): Promise<Release | null>
+  /** Newest first. */
+  releases(app: string, limit?: number): Promise<Release[]>
+  /** Hosting begins to start it. */
+  starting(tx: Transaction, deployment: string, detail: string): Promise<void>
+  /** Hosting: it answers. The app's release is this one, earlier deployments are replaced. */
+  running(tx: Transaction, deployment: string, detail: string): Promise<void>
+  /** Hosting: it does not start. The app keeps the release it had. */
+  startFailed(tx: Transaction, deployment: string, why: { sentence: string; nextStep: string | null }): Promise<void>
+  /** At start: removes what killed builds left, and goes on with what is not finished. */
+  recover(): Promise<void>
+}
+
+/** The CPU time that is held for a build, and its limit; the start allowance may give less. */
+const BUILD_CPU_NS = 15n * 60_000_000_000n
+/** On two cores a third build would only slow the others. */
+const AT_ONCE = 2
+
+export function openBuilds(services: Services, deps: BuildsDeps): Builds {
+  const { database, clock, events, jobs } = services
+  const { apps, sandbox, outbound, builder, priceBook } = deps
+  const sandboxes = openSandboxes(services, { sandbox, outbound })
+  const attempts = openAttempts(services, { sandbox, sandboxes, outbound, apps, builder })
+  const costs = openCosts(database, { priceBook, cpuNs: BUILD_CPU_NS })
+  const build = openBuildJob(services, { ...deps, attempts, costs, crash: deps.crash ?? (() => undefined) })
+
+  const enqueue = (tx: Pick<Transaction, 'query'>, deployment: string) =>
+    jobs.enqueue(tx, 'build', { deployment }, { key: deployment })
+  jobs.handle('build', (job, signal) => build(String(job.data['deployment']), signal), { atOnce: AT_ONCE })
+  events.on('contributed', 'builds', async ({ app }) => {
+    const waiting = await openDeployment(database, app)
+    if (waiting) await enqueue(database, waiting.id)
+  })
+
+  async function view(row: DeploymentRow | undefined): Promise<Deployment | null> {
+    if (!row) return null
+    const used = (await costs.of([row.id])).get(row.id) ?? NO_COST
+    const steps = await stepsOf(database, row.id)
+    const { id, app, status, ref, commit, release, ceiling, problem, createdAt, endedAt } = row
+    return {
+      id,
+      app,
+      status,
+      ref,
+      commit,
+      release,
+      ceiling,
+      problem,
+      createdAt,
+      endedAt,
+      steps: steps.map((step) => ({ ...step, cost: step.cost ?? used.steps[step.name] })),
+      cost: row.cost ?? used.micros,
+      payer: row.payer === null ? null : row.payer.endsWith('/purse') ? 'purse' : 'allowance',
+    }
+  }
+
+  return {
+    async request(tx, { app, ref, by }) {
+      const at = clock.now()
+      const id = newId({ nowMs: at.getTime() })
+      if (!(await insertDeployment(tx, { id, app, ref, by, ceiling: costs.ceiling, at }))) {
+        const open = await openDeployment(tx, app)
+        if (!open) throw new Error(`the deployment of app ${app} ended just now; ask again`)
+        return { id: open.id, created: false }
+      }
+      await events.emit(tx, 'deployment-requested', { app, deployment: id })
+      await enqueue(tx, id)
+      return { id, created: true }
+    },
+    deployment: async (id) => view(await deploymentById(database, id)),
+    latest: async (app) => view(await latestDeployment(database, app)),
+    release: async (deployment) => (await releaseOfDeployment(database, deployment)) ?? null,
+    releaseByHash: async (app, sha256) => (await releaseOfApp(database, app, sha256)) ?? null,
+    releases: (app, limit = 20) => releasesOfApp(database, app, limit),
+    starting: (tx, deployment, detail) => beginStep(tx, { deployment, name: 'run', detail, at: clock.now() }),
+    async running(tx, id, detail) {
+      const row = await deploymentById(tx, id)
+      if (row?.status !== 'starting' || row.release === null) return
+      const at = clock.now()
+      await completeStep(tx, { deployment: id, name: 'run', detail, at })
+      await updateDeployment(tx, id, { status: 'running', endedAt: at })
+      await replaceOthers(tx, row, at)
+      await apps.setRelease(tx, row.app, row.release)
+    },
+    async startFailed(tx, id, { sentence, nextStep }) {
+      const row = await deploymentById(tx, id)
+      if (row?.status !== 'starting') return
+      const at = clock.now()
+      const problem = problemOf(failed(sentence, nextStep), row.cost ?? 0n)
+      await failSteps(tx, id, at)
+      await updateDeployment(tx, id, { status: 'failed', problem, endedAt: at })
+      await events.emit(tx, 'deployment-failed', { app: row.app, deployment: id, sentence: problem })
+    },
+    async recover() {
+      const unfinished = await unfinishedDeployments(database)
+      await sandboxes.removeLeft()
+      for (const id of unfinished) await enqueue(database, id)
+    },
+  }
+}
