@@ -21,11 +21,13 @@ import { prepareReleases } from './releases.ts'
 import { ephemeralDisks } from './room.ts'
 import { openSandboxes } from './sandboxes.ts'
 import { loadScratches } from './scratch.ts'
-import { listen, refuseSecond, socketPath } from './server.ts'
+import { listen, socketPath } from './server.ts'
+import { becomeTheOne, endTheOne } from './single.ts'
 import { sweep } from './sweep.ts'
 import { handlers } from './verbs.ts'
 
 export async function serve(options: Options): Promise<void> {
+  becomeTheOne(options)
   const at = await settleDown(options)
   const cgroups = openCgroups()
   await cgroups.prepare(at.cgroupParent)
@@ -54,6 +56,7 @@ export async function serve(options: Options): Promise<void> {
 }
 
 export async function destroy(options: Options): Promise<void> {
+  await endTheOne(options)
   const at = await settleDown(options)
   const cgroups = openCgroups()
   await prepareConmon(at)
@@ -71,7 +74,6 @@ export async function destroy(options: Options): Promise<void> {
 
 /** Namespace and subnet: what must stand before anything else. */
 async function settleDown(options: Options): Promise<Instance> {
-  await refuseSecond(options.root)
   await prepareNamespace({ run: join('/run', `perennial-${tagOf(options.root)}`) })
   await chmod(options.root, 0o755)
   return claimSubnet(options)

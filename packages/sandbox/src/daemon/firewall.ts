@@ -145,7 +145,9 @@ export async function egressByAddress(at: Instance): Promise<Map<string, bigint>
  * rules between sandboxes and the host, so it must be back at once.
  */
 export function watchRules(at: Instance, lost: () => void): { close(): void } {
-  const child = spawn('nft', ['monitor', 'tables'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  // It ends with us, however we end.
+  const argv = ['--pdeathsig', 'KILL', 'nft', 'monitor', 'tables']
+  const child = spawn('setpriv', argv, { stdio: ['ignore', 'pipe', 'ignore'] })
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     if (text.includes(`delete table inet ${at.nftTable}\n`)) lost()
   })

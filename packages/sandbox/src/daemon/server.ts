@@ -21,12 +21,6 @@ const maxUnderWay = 256
 
 export const socketPath = (at: { root: string }) => join(at.root, socketName)
 
-/** Two daemons on one root would undo each other's work. */
-export async function refuseSecond(root: string): Promise<void> {
-  const path = socketPath({ root })
-  if (await answers(path)) throw new Error(`another sandboxd already serves ${path}`)
-}
-
 export async function listen(at: Instance, handlers: Handlers): Promise<Server> {
   const path = socketPath(at)
   try {

@@ -71,7 +71,7 @@ const inside = text(/^\/(?:[^\0]{0,1023})$/, 'an absolute path inside the sandbo
 const ipv4 = text(/^\d{1,3}(?:\.\d{1,3}){3}$/, 'an IPv4 address')
 /** A folder below a disk's top: no empty, `.` or `..` part. What the parts are is checked on the disk. */
 const below = text(/^(?!\.{1,2}(?:\/|$))[^\0/]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[^\0/]{1,255}){0,31}$/, 'a relative path')
-const bytes = whole(1024 * 1024, 2 ** 44)
+const bytes = whole(1024 * 1024, 2 ** 43)
 const cpuPercent = whole(1, 6400)
 
 const environment: Reader<Record<string, string>> = (value, at) => {
