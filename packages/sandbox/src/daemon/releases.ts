@@ -1,5 +1,5 @@
 /** Releases: squashfs files named by their SHA-256, packed from scratch disks, mounted once for all that run them. */
-import { existsSync } from 'node:fs'
+import { existsSync, statfsSync } from 'node:fs'
 import { lstat, mkdir, readdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { releasesFolder } from '../verbs.ts'
@@ -8,6 +8,7 @@ import { sha256File } from './images.ts'
 import type { Instance } from './instance.ts'
 import { mountImage, removeFile, unmount } from './mounts.ts'
 import { Refusal } from './refuse.ts'
+import { run } from './run.ts'
 import { squash } from './squash.ts'
 
 const folder = (at: Instance) => join(at.root, releasesFolder)
@@ -28,6 +29,7 @@ export async function prepareReleases(at: Instance): Promise<void> {
  */
 export async function packRelease(at: Instance, source: { disk: string; path: string | undefined }): Promise<Release> {
   const from = await folderOnDisk(source)
+  await refuseHoles(from, source.disk)
   const target = join(folder(at), `${temporary}${process.pid}-${++packed}`)
   try {
     await squash({ folder: from, file: target, chmod: 'a+rwX,u-s,g-s,o-t' })
@@ -38,6 +40,20 @@ export async function packRelease(at: Instance, source: { disk: string; path: st
   } finally {
     await removeFile(target)
   }
+}
+
+/**
+ * A file of one large hole takes no room on a disk, and hours of this machine to read. What a disk truly holds is
+ * never larger than the disk.
+ */
+async function refuseHoles(folder: string, disk: string): Promise<void> {
+  const space = statfsSync(disk)
+  const sizeBytes = Number.parseInt(await run('du', ['-s', '--apparent-size', '--block-size=1', '--', folder]), 10)
+  if (sizeBytes <= space.blocks * space.bsize) return
+  throw new Refusal(
+    'invalid',
+    `the files say that they hold ${sizeBytes} bytes, more than their disk has; write them out`,
+  )
 }
 
 /** Walks down part by part: a link planted by the build would lead out of its disk. */

@@ -1,4 +1,7 @@
-/** Packs a folder so that the same files give the same bytes: one owner, no times, normalised modes. */
+/**
+ * Packs a folder so that the same files give the same bytes: one owner, no times, normalised modes. Files, folders
+ * and links go in; a device, a pipe or a socket is nothing that a program was written as.
+ */
 import { chmod } from 'node:fs/promises'
 import { run } from './run.ts'
 
@@ -7,7 +10,7 @@ const packTimeoutMs = 15 * 60_000
 export async function squash(input: { folder: string; file: string; chmod: string }): Promise<void> {
   const contents = ['-all-root', '-no-xattrs', '-all-time', '0', '-mkfs-time', '0']
   const compression = ['-comp', 'zstd', '-Xcompression-level', '3']
-  const modes = ['-action', `chmod(${input.chmod})@true`]
+  const modes = ['-action', `chmod(${input.chmod})@true`, '-action', 'exclude@!(type(f)||type(d)||type(l))']
   const argv = [input.folder, input.file, '-noappend', '-quiet', '-no-progress', ...contents, ...compression, ...modes]
   await run('nice', ['-n', '10', 'mksquashfs', ...argv], { timeoutMs: packTimeoutMs })
   await chmod(input.file, 0o644)
