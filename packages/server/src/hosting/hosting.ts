@@ -1,0 +1,194 @@
+/**
+ * Runs apps: one keeper each, told by events what should be, and a look each second at what is.
+ */
+import type { App } from '../apps/index.ts'
+import type { Refusal } from '../refusal.ts'
+import { serial, type Serial } from '../serial.ts'
+import type { Services } from '../services.ts'
+import { permitted } from '@perennial/protocol'
+import { openKeeper, type Keeper, type KeeperDeps } from './keeper.ts'
+import { openPrinted, type Printed } from './printed.ts'
+import { instanceById, liveInstances, setInstance, setLogged, type Instance } from './queries.ts'
+import { APP_PORT } from './spec.ts'
+
+export type HostingDeps = Omit<KeeperDeps, 'carryOut'>
+
+export type Activity = 'none' | 'starting' | 'awake' | 'asleep' | 'stopped' | 'failing'
+
+export interface Hosting {
+  /** Answers once the app takes requests; for the gateway. */
+  wake(app: string): Promise<'ready' | Refusal>
+  /** Makes what runs what should run, now. */
+  keep(app: string): Promise<void>
+  instances(app: string): Promise<Instance[]>
+  activity(app: Pick<App, 'id' | 'stopped'>): Promise<Activity>
+  /** After a start: takes over what still runs, ends what should not, starts what should. */
+  reconcile(): Promise<void>
+  start(): void
+  /** Stops every instance, so that nothing runs that nobody meters. A killed node leaves them running and adopts them. */
+  close(): Promise<void>
+}
+
+const LOOK_MS = 1000
+const CARRY_MS = 250
+/** Apps that must sleep when nobody asks get this long. */
+const FORCED_SLEEP_MS = 30_000
+const OURS = /^i-/
+
+export function openHosting(services: Services, deps: HostingDeps): Hosting {
+  const { config, database, clock, diagnostics, events } = services
+  const { apps, logs, metering, router, sandbox } = deps
+  const keepers = new Map<string, { keeper: Keeper; turn: Serial }>()
+  const printed = new Map<string, Printed>()
+  const lastBusy = new Map<string, { requests: bigint; atMs: number }>()
+  const stop = new AbortController()
+  let running: Promise<unknown> | undefined
+
+  const carry = async (instance: Pick<Instance, 'id' | 'app' | 'loggedAt'>): Promise<void> => {
+    let one = printed.get(instance.id)
+    if (!one) {
+      one = openPrinted(logs, { app: instance.app, path: sandbox.logPath(instance.id), loggedAt: instance.loggedAt })
+      printed.set(instance.id, one)
+    }
+    const at = await one.carry()
+    if (at) await setLogged(database, instance.id, at)
+  }
+  const carryTurn = serial()
+  const carryOut = async (instance: Instance): Promise<void> => {
+    await carryTurn(() => carry(instance))
+    printed.delete(instance.id)
+  }
+
+  const of = (app: string) => {
+    const known = keepers.get(app) ?? { keeper: openKeeper(services, { ...deps, carryOut }, app), turn: serial() }
+    keepers.set(app, known)
+    return known
+  }
+  const inTurn = <T>(app: string, act: (keeper: Keeper) => Promise<T>): Promise<T> => {
+    const { keeper, turn } = of(app)
+    return turn(() => act(keeper))
+  }
+  const keep = (app: string, deployment?: string) => inTurn(app, (keeper) => keeper.keep(deployment))
+
+  events.on('release-built', 'hosting', ({ app, deployment }) => keep(app, deployment))
+  events.on('state-changed', 'hosting', ({ app }) => keep(app))
+  events.on('contributed', 'hosting', ({ app }) => keep(app))
+
+  /** What ended by itself, what should be started again, what nobody asks for. */
+  async function look(): Promise<void> {
+    const [rows, sandboxes, counts] = await Promise.all([liveInstances(database), sandbox.list(), router.counts()])
+    const states = new Map(sandboxes.map((one) => [one.id, one]))
+    const nowMs = clock.monotonicMs()
+    for (const row of rows) {
+      const found = states.get(row.id)
+      if (row.state === 'awake' && found?.state === 'exited' && found.exit) {
+        const { exit } = found
+        attend(row.app, (keeper) => keeper.ended(row, exit))
+        continue
+      }
+      if (row.state !== 'awake') continue
+      const count = counts.find(({ app }) => app === row.app)
+      const busy = lastBusy.get(row.app)
+      const requests = count?.requests ?? 0n
+      if (!busy || busy.requests !== requests || (count?.inFlight ?? 0) > 0) {
+        lastBusy.set(row.app, { requests, atMs: nowMs })
+        continue
+      }
+      const app = await apps.find(row.app)
+      const idleMs =
+        app && permitted(app.state).stayAwake ? config.app.idleMs : Math.min(config.app.idleMs, FORCED_SLEEP_MS)
+      if (nowMs - busy.atMs > idleMs) attend(row.app, (keeper) => keeper.sleep())
+    }
+    for (const [app, { keeper }] of keepers) {
+      if (keeper.backOff && keeper.backOff.untilMs <= nowMs && !rows.some((row) => row.app === app))
+        attend(app, (one) => one.keep())
+    }
+  }
+
+  const attending = new Set<string>()
+  /** In the app's turn, without holding up the others; once at a time. */
+  function attend(app: string, act: (keeper: Keeper) => Promise<void>): void {
+    if (attending.has(app)) return
+    attending.add(app)
+    inTurn(app, act)
+      .catch((error: unknown) => diagnostics.warn('an app could not be attended to; trying again', { app, error }))
+      .finally(() => attending.delete(app))
+  }
+
+  const every = async (what: string, ms: number, work: () => Promise<void>): Promise<void> => {
+    while (!stop.signal.aborted) {
+      await work().catch((error: unknown) => diagnostics.warn(`${what} failed; trying again`, { error }))
+      await clock.sleep(ms, stop.signal)
+    }
+  }
+
+  return {
+    keep,
+    // Most requests that wait find it awake; only the first of them does the work.
+    wake: (app) => inTurn(app, (keeper) => keeper.wake()),
+    instances: (app) => liveInstances(database, app),
+    async activity({ id, stopped }) {
+      const rows = await liveInstances(database, id)
+      const states = new Set(rows.map(({ state }) => state))
+      for (const state of ['awake', 'asleep', 'starting'] as const) if (states.has(state)) return state
+      if (stopped) return 'stopped'
+      return keepers.get(id)?.keeper.backOff ? 'failing' : 'none'
+    },
+    async reconcile() {
+      const sandboxes = new Map((await sandbox.list()).map((one) => [one.id, one]))
+      for (const row of await liveInstances(database)) {
+        const found = sandboxes.get(row.id)
+        sandboxes.delete(row.id)
+        const usable = found && ['running', 'frozen'].includes(found.state) && row.address !== null
+        if (usable && (row.state === 'awake' || row.state === 'asleep')) {
+          // Killed between a freeze and its row, or a thaw and its row: awake is the safe side of both.
+          if (found.state === 'frozen' && row.state === 'awake') await sandbox.thaw({ id: row.id })
+          if (found.state === 'running' && row.state === 'asleep')
+            await setInstance(database, { id: row.id, state: 'awake', since: clock.now() })
+          const app = await apps.find(row.app)
+          if (app && found.state === 'running')
+            await router.route({
+              app: app.id, host: `${app.slug}.${config.appsDomain}`,
+              address: row.address,
+              port: APP_PORT,
+            })
+          continue
+        }
+        await endLeft(row, found !== undefined)
+      }
+      for (const id of sandboxes.keys()) {
+        if (!OURS.test(id)) continue
+        const row = await instanceById(database, id)
+        if (row) await endLeft(row, true)
+        else await sandbox.remove({ id })
+      }
+      for (const id of await apps.ids()) attend(id, (keeper) => keeper.keep())
+    },
+    start() {
+      running ??= Promise.all([
+        every('the look at instances', LOOK_MS, look),
+        every('carrying over what apps print', CARRY_MS, () =>
+          carryTurn(async () => {
+            for (const row of await liveInstances(database)) await carry(row)
+          }),
+        ),
+      ])
+    },
+    async close() {
+      stop.abort()
+      await running
+      const live = new Set((await liveInstances(database)).map(({ app }) => app))
+      for (const app of keepers.keys()) live.add(app)
+      await Promise.all([...live].map((app) => inTurn(app, (keeper) => keeper.close())))
+    },
+  }
+
+  /** What a killed node left half-way: its usage is counted and charged, then it goes. */
+  async function endLeft(row: Instance, there: boolean): Promise<void> {
+    if (there) await sandbox.stop({ id: row.id, graceMs: 0 })
+    await metering.detach(row.id)
+    await carryOut(row)
+    if (there) await sandbox.remove({ id: row.id })
+    await setInstance(database, { id: row.id, state: 'gone', since: clock.now(), reason: 'the node was restarted' })
+  }
+}

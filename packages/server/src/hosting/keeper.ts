@@ -1,0 +1,292 @@
+/**
+ * Keeps one app as it should be: the release it has, run by whoever pays, or not at all. One act at a time per app.
+ *
+ *   starting → awake ⇄ asleep → stopping → gone
+ *
+ * A row is written before each act and after it, so that a node killed in between finds out what it was at.
+ */
+import { newId, permitted, type Limits } from '@perennial/protocol'
+import type { Exit, SandboxClient } from '@perennial/sandbox/client'
+import type { App, Apps, Logs } from '../apps/index.ts'
+import type { Builds, Release } from '../builds/index.ts'
+import type { Funding } from '../funding/index.ts'
+import type { Metering } from '../metering/index.ts'
+import { isRefusal, refuse, type Refusal } from '../refusal.ts'
+import type { Services } from '../services.ts'
+import { doze } from './doze.ts'
+import { untilHealthy } from './health.ts'
+import { insertInstance, liveInstances, setInstance, type Instance, type InstanceState } from './queries.ts'
+import type { Router } from './router.ts'
+import { APP_PORT, specOf } from './spec.ts'
+
+export interface KeeperDeps {
+  readonly apps: Apps
+  readonly builds: Builds
+  readonly funding: Pick<Funding, 'payerOf'>
+  readonly metering: Pick<Metering, 'attach' | 'detach' | 'settle' | 'collectRent'>
+  readonly logs: Logs
+  readonly sandbox: SandboxClient
+  readonly router: Router
+  readonly limits: Limits
+  /** What an instance printed to its end is carried over before its sandbox goes. */
+  readonly carryOut: (instance: Instance) => Promise<void>
+}
+
+const HEALTHY_WITHIN_MS = 60_000
+const GRACE_MS = 10_000
+const DRAIN_MS = 10_000
+/** One that ran this long has started well: a later end is a new story. */
+const STEADY_MS = 60_000
+const LONGEST_BACK_OFF_MS = 60_000
+
+/** What should run, and who pays for it. */
+interface Target {
+  readonly app: App
+  readonly release: Release
+  readonly payer: string
+}
+
+export interface Keeper {
+  /** Makes what runs what should run. `deployment`: its release is tried first, and told how it went. */
+  keep(deployment?: string): Promise<void>
+  /** For a request that waits. */
+  wake(): Promise<'ready' | Refusal>
+  /** Nobody asks for it: frozen in RAM if that stays so. */
+  sleep(): Promise<void>
+  /** The node closes: everything is charged and stopped; the next start brings it back. */
+  close(): Promise<void>
+  /** Its sandbox ended by itself. */
+  ended(instance: Instance, exit: Exit): Promise<void>
+  /** Why it is not started just now; null: it may be. */
+  readonly backOff: { readonly untilMs: number; readonly sentence: string } | null
+}
+
+export function openKeeper(services: Services, deps: KeeperDeps, appId: string): Keeper {
+  const { config, database, clock, diagnostics } = services
+  const { apps, builds, funding, metering, logs, sandbox, router, limits } = deps
+  const name = (app: App) => ({ app: app.id, host: `${app.slug}.${config.appsDomain}` })
+  let failures = 0
+  let backOff: Keeper['backOff'] = null
+
+  const say = (level: 'ok' | 'warn', text: string) => logs.append(appId, 'node', [{ level, text }])
+  const set = (instance: Instance, state: InstanceState, more: { address?: string; reason?: string } = {}) =>
+    setInstance(database, { id: instance.id, state, since: clock.now(), ...more })
+
+  async function targetOf(app: App): Promise<Target | null> {
+    if (app.stopped || app.release === null || !permitted(app.state).compute) return null
+    const release = await builds.releaseByHash(app.id, app.release)
+    const payer = await funding.payerOf(app.id, 'run')
+    return release && payer !== null ? { app, release, payer } : null
+  }
+
+  /** Its last reading is counted and charged before anything of it is forgotten. */
+  async function retire(instance: Instance, reason: string): Promise<void> {
+    diagnostics.debug('phase', { phase: 'stop', app: appId })
+    await set(instance, 'stopping', { reason })
+    if (await exists(instance)) await sandbox.stop({ id: instance.id, graceMs: GRACE_MS })
+    await metering.detach(instance.id)
+    await metering.settle(appId)
+    await deps.carryOut(instance)
+    await sandbox.remove({ id: instance.id })
+    await set(instance, 'gone', { reason })
+  }
+
+  const exists = async ({ id }: Instance) => (await sandbox.list()).some((one) => one.id === id)
+
+  /** The new instance once it answers; else why not. */
+  async function start(target: Target, deployment: string | null): Promise<Instance | Refusal> {
+    diagnostics.debug('phase', { phase: 'start', app: appId })
+    const { app, release, payer } = target
+    const startedAt = clock.now()
+    const row = {
+      id: `i-${newId({ nowMs: startedAt.getTime() })}`,
+      app: app.id,
+      release: release.sha256,
+      payer,
+      startedAt,
+    }
+    await insertInstance(database, { ...row, deployment })
+    const instance: Instance = {
+      ...row,
+      deployment,
+      state: 'starting',
+      address: null,
+      since: startedAt,
+      loggedAt: null,
+      reason: null,
+    }
+    const unpaid = await metering.attach({ app: app.id, instance: instance.id, payer })
+    if (unpaid) {
+      await set(instance, 'gone', { reason: unpaid.sentence })
+      return unpaid
+    }
+    try {
+      const { web: argv, runImage: image, env } = release.plan
+      const { address } = await sandbox.start(
+        specOf({
+          id: instance.id,
+          release: { sha256: release.sha256, image, argv, env },
+          limits,
+          url: `http://${name(app).host}:${config.listen.port}`,
+          funded: payer.startsWith('app/'),
+        }),
+      )
+      const unhealthy = await untilHealthy(clock, {
+        address,
+        port: APP_PORT,
+        timeoutMs: HEALTHY_WITHIN_MS,
+        ended: async () => (await sandbox.wait({ id: instance.id, timeoutMs: 0 }))?.sentence ?? null,
+      })
+      if (unhealthy !== null) {
+        await retire(instance, unhealthy)
+        return refuse('server-error/cannot-complete-request', `The app ${unhealthy}.`, 'Its log says what it printed.')
+      }
+      await sandbox.limit({ id: instance.id, cpuPercent: limits.cpuPercent })
+      await set(instance, 'awake', { address })
+      await router.route({ ...name(app), address, port: APP_PORT })
+      const tookMs = clock.now().getTime() - startedAt.getTime()
+      await say('ok', `release ${release.number} answers after ${tookMs} ms`)
+      return { ...instance, state: 'awake', address }
+    } catch (error) {
+      // The sandbox may be half there: it goes, and the caller tries again.
+      await retire(instance, 'could not be started')
+      throw error
+    }
+  }
+
+  /** Requests go elsewhere first, those under way end, then it stops. */
+  async function drain(instance: Instance, reason: string): Promise<void> {
+    if (instance.address !== null) {
+      const where = { app: appId, address: instance.address, port: APP_PORT }
+      if (instance.state === 'asleep') await sandbox.thaw({ id: instance.id })
+      await router.drained({ ...where, timeoutMs: DRAIN_MS })
+    }
+    await retire(instance, reason)
+  }
+
+  async function halt(live: readonly Instance[], reason: string): Promise<void> {
+    await router.unroute({ app: appId })
+    for (const instance of live) await drain(instance, reason)
+  }
+
+  async function deploy(app: App, deployment: string): Promise<void> {
+    const release = await builds.release(deployment)
+    if (!release) return
+    const payer = permitted(app.state).compute ? await funding.payerOf(app.id, 'run') : null
+    const live = await liveInstances(database, app.id)
+    // A release that nobody pays to run is the app's all the same: the first payment starts it.
+    if (app.stopped || payer === null) {
+      const detail = app.stopped ? 'the app is stopped' : 'runs with the first payment'
+      await database.transaction((tx) => builds.running(tx, deployment, detail))
+      return halt(live, 'replaced by a newer release')
+    }
+    await database.transaction((tx) => builds.starting(tx, deployment, 'starting, waiting for the first answer'))
+    const started = await start({ app, release, payer }, deployment)
+    await database.transaction(async (tx) => {
+      if (isRefusal(started)) {
+        const { sentence, nextStep = null } = started
+        await builds.startFailed(tx, deployment, { sentence, nextStep })
+      } else await builds.running(tx, deployment, `release ${release.number} answers`)
+    })
+    if (isRefusal(started)) return
+    failures = 0
+    backOff = null
+    for (const old of live) await drain(old, 'replaced by a newer release')
+  }
+
+  async function keep(deployment?: string): Promise<void> {
+    const app = await apps.find(appId)
+    if (!app) return
+    if (deployment !== undefined) return deploy(app, deployment)
+    const target = await targetOf(app)
+    const live = await liveInstances(database, appId)
+    if (!target) {
+      if (live.length > 0) {
+        diagnostics.debug('phase', { phase: 'freeze', app: appId })
+        await say('warn', app.stopped ? 'stopped by its admin' : `${app.state}: stopped until somebody pays`)
+      }
+      return halt(live, app.stopped ? 'stopped by its admin' : 'no money')
+    }
+    const right = live.find((one) => one.release === target.release.sha256 && one.payer === target.payer)
+    if (right) {
+      for (const other of live) if (other !== right) await drain(other, 'one copy is enough')
+      return
+    }
+    if (backOff && clock.monotonicMs() < backOff.untilMs) return
+    const started = await start(target, null)
+    if (isRefusal(started)) return failed(started.sentence)
+    for (const old of live) await drain(old, 'replaced')
+  }
+
+  function failed(sentence: string): void {
+    failures++
+    const waitMs = Math.min(1000 * 2 ** Math.min(failures - 1, 10), LONGEST_BACK_OFF_MS)
+    backOff = { untilMs: clock.monotonicMs() + waitMs, sentence }
+  }
+
+  return {
+    get backOff() {
+      return backOff
+    },
+    keep,
+    async wake() {
+      const [instance] = await awakeOrAsleep()
+      if (instance?.state === 'awake') return 'ready'
+      const app = await apps.find(appId)
+      if (!app) return refuse('client-error/not-found', 'There is no such app here.')
+      if (instance?.address && app) {
+        diagnostics.debug('phase', { phase: 'thaw', app: appId })
+        await sandbox.thaw({ id: instance.id })
+        await router.route({ ...name(app), address: instance.address, port: APP_PORT })
+        await set(instance, 'awake')
+        return 'ready'
+      }
+      if (app.stopped)
+        return refuse('access-denied', 'Its admin stopped this app.', 'Its page says what it costs to run.')
+      if (app.release === null)
+        return refuse('client-error/not-found', 'This app was never built.', 'Its page says why.')
+      if (!(await targetOf(app)))
+        return refuse(
+          'request-declined/payment-required',
+          'The app is frozen: nobody pays for it now.',
+          'Pay any amount.',
+        )
+      await keep()
+      if ((await awakeOrAsleep()).length > 0) return 'ready'
+      return refuse('server-error/cannot-complete-request', backOff?.sentence ?? 'The app does not start.')
+    },
+    async sleep() {
+      const app = await apps.find(appId)
+      const [instance] = await liveInstances(database, appId)
+      if (!app || instance?.state !== 'awake' || instance.address === null) return
+      const where = { ...name(app), address: instance.address, port: APP_PORT }
+      const outcome = await doze({
+        router,
+        ...where,
+        freeze: async () => {
+          await set(instance, 'asleep')
+          await sandbox.freeze({ id: instance.id })
+        },
+        thaw: async () => {
+          await sandbox.thaw({ id: instance.id })
+          await set(instance, 'awake')
+        },
+      })
+      if (outcome === 'frozen') await say('ok', 'asleep in memory: nobody asked for it')
+    },
+    close: async () => halt(await liveInstances(database, appId), 'the node was stopped'),
+    async ended(instance, exit) {
+      const [row] = (await liveInstances(database, appId)).filter(({ id }) => id === instance.id)
+      if (!row || row.state === 'stopping') return
+      await router.unroute({ app: appId })
+      await retire(row, exit.sentence)
+      await say('warn', exit.sentence)
+      if (clock.now().getTime() - row.since.getTime() > STEADY_MS) failures = 0
+      failed(`The app ${exit.sentence}.`)
+    },
+  }
+
+  async function awakeOrAsleep(): Promise<Instance[]> {
+    return (await liveInstances(database, appId)).filter(({ state }) => state === 'awake' || state === 'asleep')
+  }
+}

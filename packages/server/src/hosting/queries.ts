@@ -1,0 +1,69 @@
+/** The rows of instances. */
+import type { Queryable } from '../database.ts'
+
+export type InstanceState = 'starting' | 'awake' | 'asleep' | 'stopping' | 'gone'
+
+export interface Instance {
+  /** Of the sandbox. */
+  readonly id: string
+  readonly app: string
+  /** SHA-256 of the image. */
+  readonly release: string
+  /** The deployment whose fate its first start decides. */
+  readonly deployment: string | null
+  readonly payer: string
+  readonly state: InstanceState
+  readonly address: string | null
+  readonly startedAt: Date
+  readonly since: Date
+  readonly loggedAt: Date | null
+  readonly reason: string | null
+}
+
+const COLUMNS = `id, app, release, deployment, payer, state, address, started_at as "startedAt", since,
+  logged_at as "loggedAt", reason`
+
+export type NewInstance = Pick<Instance, 'id' | 'app' | 'release' | 'deployment' | 'payer' | 'startedAt'>
+
+export async function insertInstance(database: Queryable, instance: NewInstance): Promise<void> {
+  const { id, app, release, deployment, payer, startedAt } = instance
+  await database.query(
+    `insert into instance (id, app, release, deployment, payer, state, started_at, since)
+     values ($1, $2, $3, $4, $5, 'starting', $6, $6)`,
+    [id, app, release, deployment, payer, startedAt],
+  )
+}
+
+export interface InstanceChange {
+  readonly id: string
+  readonly state: InstanceState
+  readonly since: Date
+  readonly address?: string
+  readonly reason?: string
+}
+
+export async function setInstance(database: Queryable, change: InstanceChange): Promise<void> {
+  const { id, state, since, address, reason } = change
+  await database.query(
+    `update instance set state = $2, since = $3, address = coalesce($4, address), reason = coalesce($5, reason)
+      where id = $1`,
+    [id, state, since, address ?? null, reason ?? null],
+  )
+}
+
+export async function setLogged(database: Queryable, id: string, at: Date): Promise<void> {
+  await database.query('update instance set logged_at = $2 where id = $1', [id, at])
+}
+
+/** All that may still have a sandbox, oldest first. */
+export async function liveInstances(database: Queryable, app?: string): Promise<Instance[]> {
+  return database.query<Instance>(
+    `select ${COLUMNS} from instance where state <> 'gone' and ($1::uuid is null or app = $1) order by started_at`,
+    [app ?? null],
+  )
+}
+
+export async function instanceById(database: Queryable, id: string): Promise<Instance | undefined> {
+  const [row] = await database.query<Instance>(`select ${COLUMNS} from instance where id = $1`, [id])
+  return row
+}

@@ -1,0 +1,47 @@
+/** What a sandbox is asked for, to run one release as an app. */
+import type { Limits } from '@perennial/protocol'
+import type { SandboxSpec } from '@perennial/sandbox/client'
+
+export const APP_PORT = 8080
+/** Boot dominates a start; the limit that is sold applies once the app answers. */
+export const BOOT_CPU_PERCENT = 200
+const PIDS = 128
+
+export interface Runnable {
+  /** SHA-256 of the image. */
+  readonly sha256: string
+  readonly image: SandboxSpec['image']
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+export function specOf(run: {
+  readonly id: string
+  readonly release: Runnable
+  readonly limits: Limits
+  /** Where people reach the app. */
+  readonly url: string
+  /** Money that somebody gave for it pays; without, it gets no way out. */
+  readonly funded: boolean
+}): SandboxSpec {
+  const { id, release, limits, url, funded } = run
+  return {
+    id,
+    image: release.image,
+    release: release.sha256,
+    writableBytes: limits.diskBytes,
+    argv: release.argv,
+    env: {
+      NODE_ENV: 'production',
+      ...release.env,
+      // Many servers listen on loopback unless told; the gateway comes from outside the app's namespace.
+      HOST: '0.0.0.0',
+      PORT: String(APP_PORT),
+      APP_URL: url,
+    },
+    cwd: '/app',
+    user: 'app',
+    limits: { memoryBytes: limits.memoryBytes, pids: PIDS, cpuPercent: BOOT_CPU_PERCENT },
+    network: funded ? 'internet' : 'none',
+  }
+}
