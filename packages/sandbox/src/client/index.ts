@@ -20,6 +20,7 @@ import type {
   WireReading,
 } from '../verbs.ts'
 
+export { imageNames, maxLineBytes } from '../verbs.ts'
 export type * from '../verbs.ts'
 
 export interface SandboxClient {

@@ -42,7 +42,7 @@ export async function assemble(
     rootfs,
     app: await appFolder(at, record, locks),
     tmp: join(diskFolder(at, spec.id), 'tmp'),
-    swapLimits: cgroups.swapLimits,
+    cgroups,
   }
   await writeBundle(at, { spec, parts, folder: bundleFolder(at, spec.id) })
 }

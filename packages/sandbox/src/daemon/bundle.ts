@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SandboxSpec } from '../verbs.ts'
+import type { Cgroups } from './cgroup.ts'
 import { hostUid } from './instance.ts'
 import type { Instance } from './instance.ts'
 import { netnsPath } from './network.ts'
@@ -15,7 +16,7 @@ export interface Parts {
   /** What appears at /app and at /tmp. */
   readonly app: string
   readonly tmp: string
-  readonly swapLimits: boolean
+  readonly cgroups: Pick<Cgroups, 'version' | 'swapLimits'>
 }
 
 /** Uid and gid of `app` inside the sandbox. */
@@ -104,9 +105,11 @@ function ociConfig(at: Instance, { spec, parts, folder }: { spec: SandboxSpec; p
       resources: {
         devices: [{ allow: false, access: 'rwm' }],
         // Twice the memory: v2 counts swap apart and could not move a sleeping sandbox there otherwise.
-        memory: { limit: memoryBytes, ...(parts.swapLimits && { swap: 2 * memoryBytes }) },
+        memory: { limit: memoryBytes, ...(parts.cgroups.swapLimits && { swap: 2 * memoryBytes }) },
         pids: { limit: pids },
         cpu: { shares: 256, quota: cpuPercent * 1000, period: 100_000 },
+        // All of a sandbox ends when one of its processes is ended for want of memory; v1 cannot say that.
+        ...(parts.cgroups.version === 'v2' && { unified: { 'memory.oom.group': '1' } }),
       },
       seccomp: seccompProfile(),
       maskedPaths: masked,

@@ -92,7 +92,7 @@ function v1(mounts: Map<string, string>): Cgroups {
         close: () => [cpu, memory, oom, kernel].forEach((file) => file?.close()),
       }
     },
-    frozen: (path) => readFileSync(at('freezer', path, 'freezer.state'), 'utf8').trim() !== 'THAWED',
+    frozen: (path) => !['THAWED', ''].includes(readIfThere(at('freezer', path, 'freezer.state')).trim()),
     async freeze(path, frozen) {
       const file = at('freezer', path, 'freezer.state')
       await until(file, () => {
@@ -130,7 +130,7 @@ function v2(top: string): Cgroups {
         close: () => [cpu, memory, events].forEach((file) => file.close()),
       }
     },
-    frozen: (path) => value(readFileSync(at(path, 'cgroup.events'), 'utf8'), 'frozen') === 1n,
+    frozen: (path) => value(readIfThere(at(path, 'cgroup.events')), 'frozen') === 1n,
     async freeze(path, frozen) {
       writeFileSync(at(path, 'cgroup.freeze'), frozen ? '1' : '0')
       await until(path, () => this.frozen(path) === frozen)
@@ -156,6 +156,11 @@ function kernelBytes(stat: string): bigint {
 function value(text: string, name: string): bigint {
   const found = new RegExp(`^${name} (\\d+)$`, 'm').exec(text)
   return BigInt(found?.[1] ?? 0)
+}
+
+/** Empty for a group that is gone. */
+function readIfThere(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : ''
 }
 
 const buffer = Buffer.alloc(16 * 1024)

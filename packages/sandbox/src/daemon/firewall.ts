@@ -27,7 +27,7 @@ const blocked = [
   '224.0.0.0/3',
 ]
 
-/** Connections to public addresses that one sandbox may hold: the host's connection table is everybody's. */
+/** Connections that one sandbox may hold: the host's connection table is everybody's. */
 const maxConnections = 1024
 
 /** Where a sandbox sits in the network. */
@@ -68,6 +68,7 @@ table ${table} {
   }
   chain p_in {
     ${ours} ct state established,related accept
+    ${ours} ct state new add @busy { ip saddr ct count over ${maxConnections} } ${no}
     ${ours} ip saddr . ip daddr . tcp dport @doors accept
     ${ours} ${no}
   }

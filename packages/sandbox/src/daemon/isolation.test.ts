@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -118,6 +119,19 @@ test('inside a sandbox nobody has powers, root included', async () => {
     assert.ok(!out.includes('ALLOWED'), out)
     assert.match(out, /end/)
   }
+})
+
+test("a sandbox cannot change the host's devices that it was given", async () => {
+  const before = statSync('/dev/null')
+  const script = `for f in /dev/null /dev/zero /dev/urandom /proc/self/fd/0
+    do chmod 0 $f && echo CHANGED $f; chown 1 $f && echo CHANGED $f; rm -f $f && [ $f != /proc/self/fd/0 ] && [ ! -e $f ] && echo GONE $f
+    done 2>/dev/full; echo x > /dev/null && echo written`
+  for (const user of ['app', 'root'] as const) {
+    const { out } = await runToEnd(client, spec({ id: 'devices', user, argv: ['sh', '-c', script] }))
+    assert.ok(!out.includes('CHANGED') && !out.includes('GONE'), out)
+  }
+  const { mode, uid, gid } = statSync('/dev/null')
+  assert.deepEqual({ mode, uid, gid }, { mode: before.mode, uid: before.uid, gid: before.gid })
 })
 
 test('on the host, a sandbox runs as a user that nobody else is', async () => {

@@ -6,7 +6,7 @@ import { statfsSync } from 'node:fs'
 import type { WireReading } from '../verbs.ts'
 import { diskFolder } from './assemble.ts'
 import { cgroupOf } from './bundle.ts'
-import type { Cgroups, Group } from './cgroup.ts'
+import type { Cgroups, Counters, Group } from './cgroup.ts'
 import { addressOf } from './instance.ts'
 import type { Instance } from './instance.ts'
 import { egressByAddress } from './firewall.ts'
@@ -15,7 +15,8 @@ import { watchThrashing } from './thrash.ts'
 
 /** An open meter; readings are taken while the control group and the disk are still there. */
 export interface Meter {
-  read(egress: Map<string, bigint>): WireReading
+  /** The latest known one when the counters are gone; undefined when there never was one. */
+  read(egress: Map<string, bigint>): WireReading | undefined
   /** Whether the sandbox should be ended for want of memory, though the kernel has not done it. */
   isThrashing(): boolean
   close(): void
@@ -28,14 +29,17 @@ export function openMeter(at: Instance, record: SandboxRecord, cgroups: Cgroups)
   const watch = watchThrashing({ limitBytes: record.spec.limits.memoryBytes })
   let lastRaw = 0n
   let before = 0n
+  let latest: WireReading | undefined
   return {
     read(egress) {
       const raw = egress.get(address) ?? 0n
       if (raw < lastRaw) before += lastRaw
       lastRaw = raw
-      const { cpuNs, memoryBytes, oomKills } = group.read()
+      const counters = readOrLose(group, id)
+      if (!counters) return latest
+      const { cpuNs, memoryBytes, oomKills } = counters
       const disk = statfsSync(diskFolder(at, id), { bigint: true })
-      return {
+      latest = {
         id,
         boot: record.boot,
         atMs: Date.now(),
@@ -45,9 +49,24 @@ export function openMeter(at: Instance, record: SandboxRecord, cgroups: Cgroups)
         diskBytes: String((disk.blocks - disk.bfree) * disk.bsize),
         oomKills,
       }
+      return latest
     },
-    isThrashing: () => watch.isThrashing(group.read(), Date.now()),
+    isThrashing() {
+      const counters = readOrLose(group, id)
+      return counters !== undefined && watch.isThrashing(counters, Date.now())
+    },
     close: () => group.close(),
+  }
+}
+
+/** One control group that somebody removed must not hide the readings of all others. */
+function readOrLose(group: Group, id: string): Counters | undefined {
+  try {
+    return group.read()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENODEV') throw error
+    console.error(`the control group of ${id} was removed from outside; its counters are lost`)
+    return undefined
   }
 }
 

@@ -67,7 +67,8 @@ test('the kernel calls that strangers do not need are not there for them', { ski
 
 test('the calls that ordinary programs make work', { skip }, async () => {
   // Exit codes above 128 are a small positive result, taken as an error's negative.
-  for (const [i, code] of (await errorsOf(allowed)).entries()) assert.ok(code === 0 || code > 128, allowed[i]?.[0])
+  for (const [i, code] of (await errorsOf(allowed)).entries())
+    assert.ok(code === 0 || code > 128, `${allowed[i]?.[0]}: ${code}`)
 })
 
 /** The error number that each call gives inside a sandbox, as root there. */
