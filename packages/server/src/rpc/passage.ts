@@ -13,6 +13,7 @@ import {
   type RequestHead,
   type Usage,
 } from '@perennial/protocol'
+import type { Apps } from '../apps/index.ts'
 import type { Identity } from '../identity/index.ts'
 import type { Accounts } from '../metering/index.ts'
 import type { Services } from '../services.ts'
@@ -22,7 +23,7 @@ import type { Bound, Caller } from './call.ts'
 export interface StationHouse extends Pick<Services, 'config' | 'database' | 'clock' | 'diagnostics'> {
   readonly identity: Identity
   readonly ledger: Ledger
-  readonly accounts: Pick<Accounts, 'id'>
+  readonly accounts: Accounts
   readonly priceBook: PriceBook
   /** The ledger's public name, for receipts. */
   readonly ledgerId: string
@@ -30,8 +31,8 @@ export interface StationHouse extends Pick<Services, 'config' | 'database' | 'cl
   readonly origins: readonly string[]
   /** Changes with each start. */
   readonly boot: string
-  /** did:key of an app's admin; null when the app is unknown or nobody's. */
-  readonly adminOf: (app: string) => Promise<string | null>
+  /** Who may administer an app stands in its record. */
+  readonly apps: Pick<Apps, 'find'>
 }
 
 export interface Wire {

@@ -306,14 +306,27 @@ test('a call cut off by a kill is done again under its key, by the next process 
 test('only the key that deployed an app, or its token, is its admin', () =>
   withRpc(async (t) => {
     const [admin, stranger] = [await t.key(), await t.key()]
-    t.done.admin = admin.did
     const app = 'hello--octo'
+    const make = (slug: string) =>
+      t.house.database.transaction((tx) =>
+        t.apps.create(
+          tx,
+          { slug, url: `https://forge.example/${slug}`, forge: 'forge.example', owner: 'octo', name: slug },
+          { by: admin.did },
+        ),
+      )
+    const [{ id }] = [await make(app), await make('other--octo')]
     assert.deepEqual(await t.client(admin).call(close, { app }), {})
     const no = await t.client(stranger).call(close, { app })
     assert.ok(isRefusal(no) && no.refusal === 'access-denied')
-    const token = t.house.identity.adminToken(app)
+    const token = t.house.identity.adminToken(id)
     assert.deepEqual(status(await t.send(posted(close, { app }, { 'oc-admin-token': token }))), [200, 'ok'])
     assert.deepEqual(status(await t.send(posted(close, { app: 'other--octo' }, { 'oc-admin-token': token }))), [
+      403,
+      'access-denied',
+    ])
+    assert.deepEqual(status(await t.send(posted(close, { app: id }, { 'oc-admin-token': token }))), [200, 'ok'])
+    assert.deepEqual(status(await t.send(posted(close, { app: 'nobodys--app' }, { 'oc-admin-token': token }))), [
       403,
       'access-denied',
     ])

@@ -3,12 +3,16 @@ import { openClient, type Client } from '@perennial/client'
 import { openLedger, type Ledger } from '@perennial/ledger'
 import { DEFAULT_PRICE_BOOK, keyFromSeed, method, newId, newSeed, transferCode, type Key } from '@perennial/protocol'
 import * as z from 'zod'
+import { openApps, type Apps } from '../apps/index.ts'
 import { FakeClock } from '../clock.ts'
 import { readConfig } from '../config.ts'
 import { openDiagnostics, Secret } from '../diagnostics.ts'
+import { openEvents } from '../events.ts'
 import { openIdentity } from '../identity/index.ts'
+import { openJobs } from '../jobs.ts'
 import { accountOf, openAccounts } from '../metering/index.ts'
 import { refuse } from '../refusal.ts'
+import type { Services } from '../services.ts'
 import { serverDatabase } from '../testing.ts'
 import { implement, openRpc, type Caller, type Implementation, type Rpc, type StationHouse } from './index.ts'
 
@@ -72,7 +76,8 @@ export interface TestRpc {
   readonly ledger: Ledger
   readonly clock: FakeClock
   /** How often `echo` was really done. */
-  readonly done: { echo: number; admin: string | null }
+  readonly done: { echo: number }
+  readonly apps: Apps
   client(key?: Key, address?: string): Client
   key(): Promise<Key>
   fund(did: string, micros: bigint): Promise<void>
@@ -88,13 +93,16 @@ export async function withRpc(
   const clock = new FakeClock(new Date('2026-11-21T08:00:00Z'))
   await using ledger = await openLedger({ url: served.url, now: () => clock.now().getTime() })
   const accounts = openAccounts(ledger)
-  const done: TestRpc['done'] = { echo: 0, admin: null }
+  const done: TestRpc['done'] = { echo: 0 }
+  // What fails on purpose is not for the reader of a test run.
+  const diagnostics = openDiagnostics({ level: 'error', write: () => undefined })
+  const { database } = served
+  const jobs = openJobs({ database, clock, diagnostics, owner: 'test' })
+  const config = readConfig({})
+  const services: Services = { config, database, clock, diagnostics, jobs, events: openEvents({ jobs, clock }) }
+  const apps = openApps(services)
   const house: StationHouse = {
-    config: readConfig({}),
-    database: served.database,
-    clock,
-    // What fails on purpose is not for the reader of a test run.
-    diagnostics: openDiagnostics({ level: 'error', write: () => undefined }),
+    ...services,
     identity: openIdentity({ clock }, { node: await keyFromSeed(newSeed()), session: new Secret(newSeed()) }),
     ledger,
     accounts,
@@ -102,13 +110,14 @@ export async function withRpc(
     ledgerId: 'test-ledger',
     origins: [ORIGIN],
     boot: newId(),
-    adminOf: async () => done.admin,
+    apps,
   }
   const rpc = await openRpc(house, [...implementations(done), ...more])
   const send = async (request: Request, address = '127.0.0.1') =>
     (await rpc.handle({ request, url: new URL(request.url), address }))!
   await work({
     rpc,
+    apps,
     house,
     ledger,
     clock,

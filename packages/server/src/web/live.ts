@@ -29,6 +29,8 @@ export interface Look {
 export interface Subject {
   readonly name: string
   readonly look: (after: bigint | null) => Promise<Look>
+  /** A second unless said otherwise. */
+  readonly everyMs?: number
 }
 
 export interface Live {
@@ -66,7 +68,7 @@ export function openLive({ clock, diagnostics }: { clock: Clock; diagnostics: Di
   const perAddress = new Map<string, number>()
   let total = 0
 
-  const run = async ({ name, look }: Subject, watch: Watch): Promise<void> => {
+  const run = async ({ name, look, everyMs = LOOK_EVERY_MS }: Subject, watch: Watch): Promise<void> => {
     for (let tick = 1; !watch.stop.signal.aborted; tick++) {
       try {
         tell(watch, await look(watch.after))
@@ -74,7 +76,7 @@ export function openLive({ clock, diagnostics }: { clock: Clock; diagnostics: Di
       } catch (error) {
         diagnostics.debug(`the live page ${name} could not be looked at; the next second tries again`, { error })
       }
-      await clock.sleep(LOOK_EVERY_MS, watch.stop.signal)
+      await clock.sleep(everyMs, watch.stop.signal)
     }
   }
 

@@ -25,6 +25,8 @@ export interface LookingDeps {
 export function frontSubject({ data, frame }: LookingDeps): Subject {
   return {
     name: 'front',
+    // It asks about every app.
+    everyMs: 5000,
     async look() {
       const { apps, payments, totals } = await data.front(NOBODY)
       const alive = apps.filter(({ state }) => state !== 'frozen' && state !== 'archived')

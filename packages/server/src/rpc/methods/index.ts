@@ -1,0 +1,14 @@
+/** Every method of the catalogue with its handler; a declaration without one is found by a test. */
+import type { Implementation } from '../call.ts'
+import type { House } from '../house.ts'
+import { appMethods } from './apps.ts'
+import { fundingMethods } from './funding.ts'
+import { ledgerMethods } from './ledger.ts'
+import { nodeMethods } from './node.ts'
+
+export const handlers: readonly Implementation<House>[] = [
+  ...appMethods,
+  ...fundingMethods,
+  ...ledgerMethods,
+  ...nodeMethods,
+]
