@@ -15,7 +15,8 @@ export interface EventMap {
   'release-built': { app: string; deployment: string; release: string }
   'deployment-failed': { app: string; deployment: string; sentence: string }
   'instance-ready': { app: string; instance: string }
-  'state-changed': { app: string; from: string; to: string; sentence: string }
+  /** `at` as in the app's public history. */
+  'state-changed': { app: string; from: string; to: string; sentence: string; at: string }
   contributed: { app: string; contribution: string }
 }
 export type EventType = keyof EventMap

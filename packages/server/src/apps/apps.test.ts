@@ -64,6 +64,6 @@ test('each state an app came to is public history, with the reason, once', () =>
     const events = await database.query<{ data: unknown }>(`select data from event where type = 'state-changed'`)
     assert.deepEqual(
       events.map((event) => event.data),
-      [{ app: app.id, from: 'frozen', to: 'funded', sentence: 'Paid for 30 days.' }],
+      [{ app: app.id, from: 'frozen', to: 'funded', sentence: 'Paid for 30 days.', at: '2026-01-01T00:01:00.000Z' }],
     )
   }))

@@ -106,9 +106,10 @@ export function openApps({ database, events, clock }: Services): Apps {
     several: (ids) => appsById(database, ids),
     ids: () => allAppIds(database),
     async setState(tx, app, state, sentence) {
-      const from = await updateState(tx, { app, state, at: clock.now(), sentence })
+      const at = clock.now()
+      const from = await updateState(tx, { app, state, at, sentence })
       if (from === undefined) return false
-      await events.emit(tx, 'state-changed', { app, from, to: state, sentence })
+      await events.emit(tx, 'state-changed', { app, from, to: state, sentence, at: at.toISOString() })
       return true
     },
     setRelease: (tx, app, release) => updateRelease(tx, app, release),

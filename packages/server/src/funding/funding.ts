@@ -2,8 +2,11 @@
  * Who pays for what: contributions come in over rails, purses last as long as their runway says, states follow.
  */
 import {
+  canonicalText,
   deriveId,
   formatExact,
+  formatPriceBook,
+  recordTopic,
   transferCode,
   type Micros,
   type Parts,
@@ -68,7 +71,7 @@ export interface Totals {
 }
 
 export interface Funding {
-  /** Opens a new app's accounts and looks whether the start allowance takes it. */
+  /** Opens a new app's accounts and looks whether the start allowance takes it; `deployment-requested` does it too. */
   open(app: string): Promise<void>
   contribute(payment: Payment): Promise<Contribution | Refusal>
   quote(asked: { app: string; amount: Micros }): Promise<Quote | Refusal>
@@ -91,7 +94,7 @@ export interface Funding {
   exhausted(app: string, sentence: string): Promise<void>
   /** Reads the ledger's new rows and sets states. */
   follow(): Promise<void>
-  /** Posts what a kill left unposted, and catches up with the ledger. Before anything else at start. */
+  /** Puts the price book on the log, posts what a kill left unposted, catches up with the ledger. Before anything else at start. */
   recover(): Promise<void>
   /** Follows the ledger until `close`. */
   start(): void
@@ -108,9 +111,10 @@ export interface FundingDeps {
 }
 
 const FOLLOW_MS = 1_000
+const STATE_FORMAT = 'perennial-state/1'
 
 export async function openFunding(services: Services, deps: FundingDeps): Promise<Funding> {
-  const { config, database, clock, diagnostics } = services
+  const { config, database, events, clock, diagnostics } = services
   const { ledger, accounts, apps, metering, priceBook } = deps
   const crash = deps.crash ?? (() => {})
   const rails: readonly Rail[] = config.pushButton ? [pushButton] : []
@@ -124,18 +128,29 @@ export async function openFunding(services: Services, deps: FundingDeps): Promis
   const lifecycle = await openLifecycle(services, { ledger, accounts, apps, metering, purse, crash })
   const stop = new AbortController()
   let looping: Promise<void> | undefined
-  let following: Promise<void> | undefined
 
-  /** One at a time; who asks while it runs shares what comes after. */
   const follow = async (): Promise<void> => {
-    await following
-    following ??= lifecycle.follow().finally(() => (following = undefined))
-    await following
+    await lifecycle.follow()
+    await lifecycle.review()
   }
 
   const openAccounts = async (app: string): Promise<void> => {
     for (const name of [accountOf.purse(app), accountOf.reserve(app), accountOf.clearing(app)]) await accounts.id(name)
   }
+
+  const open = async (app: string): Promise<void> => {
+    await openAccounts(app)
+    await lifecycle.look(app)
+  }
+
+  events.on('deployment-requested', 'funding', ({ app }) => open(app))
+  // The log has every state an app came to. The same document again is the same record.
+  events.on('state-changed', 'funding-record', async (change) => {
+    await ledger.record({
+      topic: recordTopic('lifecycle'),
+      document: canonicalText({ format: STATE_FORMAT, ...change }),
+    })
+  })
 
   const loop = async (): Promise<void> => {
     while (!stop.signal.aborted) {
@@ -149,14 +164,11 @@ export async function openFunding(services: Services, deps: FundingDeps): Promis
   return {
     purse,
     follow,
-    async open(app) {
-      await openAccounts(app)
-      await lifecycle.look(app)
-    },
+    open,
     async contribute(payment) {
       const receipt = await contributions.contribute(payment)
       // The payer sees at once what it did.
-      if (!('refusal' in receipt)) await follow()
+      if (!('refusal' in receipt)) await lifecycle.follow()
       return receipt
     },
     async quote({ app, amount }) {
@@ -238,6 +250,7 @@ export async function openFunding(services: Services, deps: FundingDeps): Promis
     },
     exhausted: (app, sentence) => lifecycle.exhausted(app, sentence),
     async recover() {
+      await ledger.record({ topic: recordTopic('price-book'), document: formatPriceBook(priceBook) })
       await contributions.recover()
       await follow()
     },
@@ -247,7 +260,6 @@ export async function openFunding(services: Services, deps: FundingDeps): Promis
     async close() {
       stop.abort()
       await looping
-      await following
     },
   }
 }

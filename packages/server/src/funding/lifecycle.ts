@@ -9,6 +9,7 @@ import { HOUR_MS, permitted, RESERVE_DAYS, stateOf, TRANSFER_CODES, type State }
 import type { App, Apps } from '../apps/index.ts'
 import type { Transaction } from '../database.ts'
 import { ALLOWANCE, type Accounts, type Metering } from '../metering/index.ts'
+import { serial } from '../serial.ts'
 import type { Services } from '../services.ts'
 import type { Purse } from './purse.ts'
 import {
@@ -35,8 +36,10 @@ export interface LifecycleDeps {
 }
 
 export interface Lifecycle {
-  /** Reads the rows that came since; once an hour it looks at every app. */
+  /** Reads the rows that came since. */
   follow(): Promise<void>
+  /** Once an hour: looks at every app. */
+  review(): Promise<void>
   /** Looks at one app now, rows or not. */
   look(app: string): Promise<void>
   /** Its payer has nothing left to hold: off it goes, whatever its balance says. */
@@ -114,15 +117,6 @@ export async function openLifecycle(services: Services, deps: LifecycleDeps): Pr
     await writeMoney(tx, money)
   }
 
-  const judgeAll = async (ids: Iterable<string>): Promise<Verdict[]> => {
-    const verdicts: Verdict[] = []
-    for (const id of ids) {
-      const verdict = await verdictOn(id)
-      if (verdict) verdicts.push(verdict)
-    }
-    return verdicts
-  }
-
   /** One page of rows: what they say of purses, and what follows for their apps. */
   const followPage = async (): Promise<boolean> => {
     const rows = await ledger.after(seq, PAGE)
@@ -130,7 +124,11 @@ export async function openLifecycle(services: Services, deps: LifecycleDeps): Pr
     if (last === undefined) return false
     const known = new Set(await apps.ids())
     const touched = new Set(rows.flatMap(appsOf).filter((id) => known.has(id)))
-    const verdicts = await judgeAll(touched)
+    const verdicts: Verdict[] = []
+    for (const id of touched) {
+      const verdict = await verdictOn(id)
+      if (verdict) verdicts.push(verdict)
+    }
     crash('followed')
     await database.transaction(async (tx) => {
       await addPurseDays(
@@ -148,24 +146,32 @@ export async function openLifecycle(services: Services, deps: LifecycleDeps): Pr
     return rows.length === PAGE
   }
 
-  const look = async (ids: readonly string[]): Promise<void> => {
-    for (const verdict of await judgeAll(ids)) await database.transaction((tx) => apply(tx, verdict))
-  }
+  /** A page of rows or an app at a time: a verdict is carried out before anything can make it old. */
+  const turn = serial()
+
+  const look = (id: string): Promise<void> =>
+    turn(async () => {
+      const verdict = await verdictOn(id)
+      if (verdict) await database.transaction((tx) => apply(tx, verdict))
+    })
 
   return {
     runsOnAllowance,
-    look: (app) => look([app]),
+    look,
     async follow() {
-      while (await followPage());
+      while (await turn(followPage));
+    },
+    async review() {
       const hour = Math.floor(clock.now().getTime() / HOUR_MS)
       if (hour === reviewedHour) return
-      await look(await apps.ids())
+      for (const id of await apps.ids()) await look(id)
       reviewedHour = hour
     },
-    async exhausted(app, sentence) {
-      await metering.collectRent(app)
-      await database.transaction((tx) => apps.setState(tx, app, 'frozen', sentence))
-    },
+    exhausted: (app, sentence) =>
+      turn(async () => {
+        await metering.collectRent(app)
+        await database.transaction((tx) => apps.setState(tx, app, 'frozen', sentence))
+      }),
   }
 }
 

@@ -34,9 +34,10 @@ const LONGEST_STEP_MS = 60_000
 /** Adds what happened since the mark to `used`, and moves the mark on. */
 export function advance(mark: Mark, reading: Reading, used: RunUsage): void {
   if (reading.boot !== mark.boot) {
-    used.cpu += reading.cpuNs
-    used.egress += reading.egressBytes
-    Object.assign(mark, levels(reading), { cpuNs: reading.cpuNs, egressBytes: reading.egressBytes })
+    const [cpuNs, egressBytes] = [positive(reading.cpuNs), positive(reading.egressBytes)]
+    used.cpu += cpuNs
+    used.egress += egressBytes
+    Object.assign(mark, levels(reading), { cpuNs, egressBytes })
     return
   }
   // A clock that was set back gives no time; a counter never gives less than nothing.

@@ -164,3 +164,16 @@ test('the start allowance pays one CPU-minute a day; then the app waits for a pa
     assert.match((await bench.metering.ended(id, ALLOWANCE))!, /1 CPU-minute a day/)
     await bench.assertSound()
   }))
+
+test('five hundred apps are sampled each second for a small part of a core', (t) =>
+  withBench(async (bench) => {
+    for (let place = 0; place < 500; place++) await started(bench, 5_000_000n, `one-${place}`)
+    const before = process.cpuUsage()
+    await run(bench, 20_000, 1_000, () => {
+      for (let place = 0; place < 500; place++) bench.world.use(`one-${place}`, { cpuNs: 100_000_000n })
+    })
+    const { user, system } = process.cpuUsage(before)
+    const msPerSample = (user + system) / 20_000
+    t.diagnostic(`${msPerSample.toFixed(1)} ms of CPU a sample, checkpoints included`)
+    assert.ok(msPerSample < 50, `${msPerSample} ms`)
+  }))

@@ -25,6 +25,9 @@ export function openPoster(services: Pick<Services, 'database' | 'clock' | 'diag
   const { database, clock, diagnostics } = services
   const { ledger, accounts, provider, crash } = deps
 
+  /** Said once. */
+  const refused = new Set<string>()
+
   const chain = async (interval: Closed): Promise<Event[]> => {
     const [clearing, paid] = await Promise.all([
       accounts.id(accountOf.clearing(interval.app)),
@@ -45,7 +48,10 @@ export function openPoster(services: Pick<Services, 'database' | 'clock' | 'diag
       const id = intervals[place]!.id
       if (answers.every(succeeded)) posted.push(id)
       // Holds were made for it and ids are its own: a refusal here is a bug, and the row stays to be looked at.
-      else diagnostics.error(`the ledger refused the charge of interval ${id}`, { interval: intervals[place], answers })
+      else if (!refused.has(id)) {
+        refused.add(id)
+        diagnostics.error(`the ledger refused the charge of interval ${id}`, { interval: intervals[place], answers })
+      }
     }
     await database.transaction((tx) => markPosted(tx, posted, clock.now()))
     crash('marked')

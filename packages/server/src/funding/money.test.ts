@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import fc from 'fast-check'
+import { DEFAULT_PRICE_BOOK, METERS, newId, rate, type Usage } from '@perennial/protocol'
+import { accountOf, ALLOWANCE, COMMONS } from '../metering/index.ts'
+import { rateInterval } from '../metering/rating.ts'
+import { PROVIDER } from '../metering/testing.ts'
+import { isRefusal } from '../refusal.ts'
+import { withFunding, type FundedBench } from './testing.ts'
+
+const SCALE = Number(process.env['TEST_SCALE'] ?? 1)
+const APPS = 3
+
+type Act =
+  | { readonly do: 'pay'; readonly app: number; readonly amount: bigint; readonly id: number }
+  | {
+      readonly do: 'work'
+      readonly app: number
+      readonly cpuNs: bigint
+      readonly egressBytes: bigint
+      readonly requests: bigint
+    }
+  | { readonly do: 'attach' | 'detach' | 'settle' | 'rent'; readonly app: number }
+  | { readonly do: 'hold' | 'build'; readonly app: number; readonly build: number; readonly micros: bigint }
+  | { readonly do: 'keep'; readonly app: number; readonly sizeBytes: number }
+  | { readonly do: 'wait'; readonly ms: number }
+  | { readonly do: 'follow' | 'sample' | 'restart' }
+
+const app = fc.nat(APPS - 1)
+const big = (max: bigint) => fc.bigInt(0n, max)
+const act: fc.Arbitrary<Act> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('pay' as const), app, amount: big(3_000_000n), id: fc.nat(12) }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('work' as const),
+      app,
+      cpuNs: big(10n ** 13n),
+      egressBytes: big(10n ** 9n),
+      requests: big(200_000n),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constantFrom('attach' as const, 'detach' as const, 'settle' as const, 'rent' as const),
+      app,
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom('hold' as const, 'build' as const),
+      app,
+      build: fc.nat(2),
+      micros: big(60_000n),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('keep' as const), app, sizeBytes: fc.nat(2_000_000_000) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('wait' as const),
+      ms: fc.constantFrom(1000, 60_000, 1_800_000, 7_200_000, 90_000_000),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constantFrom('follow' as const, 'sample' as const, 'sample' as const, 'restart' as const),
+    }),
+  },
+)
+
+/** Steps one after the other; the acts of a step at the same time. */
+const story = fc.array(fc.array(act, { minLength: 1, maxLength: 4 }), { minLength: 4, maxLength: 14 })
+
+test('whatever happens in whatever order, every micro is somewhere and no account crosses its floor', async () => {
+  await fc.assert(
+    fc.asyncProperty(story, (steps) => withFunding((bench) => tell(bench, steps))),
+    { numRuns: 12 * SCALE },
+  )
+})
+
+async function tell(bench: FundedBench, steps: readonly (readonly Act[])[]): Promise<void> {
+  await bench.pay(ALLOWANCE, 20_000n)
+  const apps = [(await bench.app()).id, (await bench.app()).id, (await bench.app()).id]
+  const paymentIds = Array.from({ length: 13 }, () => newId())
+  const paid = new Map<string, bigint>()
+  const holds = new Map<string, string>()
+  let instances = 0
+  const running = new Map<string, string[]>(apps.map((id) => [id, []]))
+
+  const perform = async (one: Act): Promise<void> => {
+    if (one.do === 'wait') return bench.clock.advance(one.ms)
+    if (!('app' in one)) {
+      if (one.do === 'follow') await bench.funding.follow()
+      if (one.do === 'sample') await bench.metering.sample()
+      return
+    }
+    const id = apps[one.app]!
+    const alive = running.get(id)!
+    switch (one.do) {
+      case 'pay': {
+        const payment = paymentIds[one.id]!
+        const outcome = await bench.funding.contribute({ id: payment, app: id, amount: one.amount })
+        if (!isRefusal(outcome)) paid.set(payment, outcome.amount)
+        return
+      }
+      case 'work':
+        if (alive[0]) bench.world.use(alive[0], { cpuNs: one.cpuNs, egressBytes: one.egressBytes })
+        return bench.world.request(id, one.requests, 0n)
+      case 'attach': {
+        const instance = `sandbox-${instances++}`
+        const payer = await bench.funding.payerOf(id, 'run')
+        if (!payer || (await bench.metering.attach({ app: id, instance, payer }))) return
+        bench.world.start(instance, 40_000_000n)
+        alive.push(instance)
+        return
+      }
+      case 'detach': {
+        const instance = alive.shift()
+        if (!instance) return
+        await bench.metering.detach(instance)
+        return bench.world.remove(instance)
+      }
+      case 'settle':
+        return bench.metering.settle(id)
+      case 'rent':
+        return bench.metering.collectRent(id)
+      case 'keep':
+        return bench.metering.keep({ app: id, sizeBytes: one.sizeBytes })
+      case 'hold': {
+        const payer = await bench.funding.payerOf(id, 'build', one.micros)
+        const cause = `${id} ${one.build}`
+        if (!payer || one.micros === 0n || holds.has(cause)) return
+        const outcome = await bench.metering.openHold({ payer, app: id, cause, ceiling: one.micros })
+        if (!isRefusal(outcome)) holds.set(cause, outcome.hold)
+        return
+      }
+      case 'build': {
+        const hold = holds.get(`${id} ${one.build}`)
+        if (hold) await bench.metering.settleBuild({ hold, cpuNs: one.micros * 100_000_000n })
+      }
+    }
+  }
+
+  for (const step of steps) {
+    await Promise.all(step.map(perform))
+    if (step.some((one) => one.do === 'restart')) await bench.restart()
+    await bench.assertSound()
+  }
+  for (const id of apps) await bench.metering.settle(id)
+  await bench.assertSound()
+
+  const balance = async (name: string) => (await bench.accounts.balance(name)).balance
+  const names = [COMMONS, ALLOWANCE, accountOf.provider(PROVIDER)]
+  for (const id of apps) names.push(accountOf.purse(id), accountOf.reserve(id), accountOf.clearing(id))
+  const balances = await Promise.all(names.map(balance))
+  const all = balances.reduce((sum, one) => sum + one, 0n)
+  const given = [...paid.values()].reduce((sum, one) => sum + one, 20_000n)
+  assert.equal(all, given, 'what was paid in is what there is')
+  const [books] = await bench.services.database.query<{ charged: bigint }>(
+    `select (select coalesce(sum(charged), 0) from usage_interval)::bigint
+          + (select coalesce(sum(from_purse + from_reserve + from_commons), 0) from rent_charge)::bigint as charged`,
+  )
+  assert.equal(await balance(accountOf.provider(PROVIDER)), books!.charged, 'what was charged is what the provider has')
+}
+
+test('an interval charged in any pieces costs what it costs in one', () => {
+  const usage = fc.record({
+    cpu: big(10n ** 13n),
+    memory: big(10n ** 17n),
+    disk: big(10n ** 17n),
+    egress: big(10n ** 10n),
+    requests: big(10n ** 6n),
+  })
+  fc.assert(
+    fc.property(fc.array(usage, { minLength: 1, maxLength: 20 }), (pieces) => {
+      const enough = 10n ** 12n
+      let carried = {}
+      let charged = 0n
+      for (const piece of pieces) {
+        const rated = rateInterval(DEFAULT_PRICE_BOOK, piece, carried, enough)
+        carried = rated.carried
+        charged += rated.charged
+      }
+      const whole: Usage = Object.fromEntries(
+        METERS.map((meter) => [meter, pieces.reduce((sum, piece) => sum + ((piece as Usage)[meter] ?? 0n), 0n)]),
+      )
+      assert.equal(charged, rateInterval(DEFAULT_PRICE_BOOK, whole, {}, enough).charged)
+      const exact = METERS.reduce(
+        (sum, meter) =>
+          sum + rate({ usage: whole[meter] ?? 0n, price: DEFAULT_PRICE_BOOK.prices[meter], carried: 0n }).micros,
+        0n,
+      )
+      assert.equal(charged, exact)
+    }),
+    { numRuns: 300 * SCALE },
+  )
+})
+
+test('an interval is never charged more than is held, and what is not charged is written down', () => {
+  fc.assert(
+    fc.property(big(10n ** 14n), big(10n ** 11n), big(200_000n), (cpu, egress, held) => {
+      const rated = rateInterval(DEFAULT_PRICE_BOOK, { cpu, egress }, {}, held)
+      const all = rateInterval(DEFAULT_PRICE_BOOK, { cpu, egress }, {}, 10n ** 15n)
+      assert.ok(rated.charged <= held)
+      assert.equal(rated.charged + rated.uncharged, all.charged)
+      assert.equal(
+        rated.lines.reduce((sum, line) => sum + line.micros, 0n),
+        rated.charged,
+      )
+    }),
+    { numRuns: 300 * SCALE },
+  )
+})
