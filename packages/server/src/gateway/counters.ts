@@ -45,10 +45,16 @@ export class Counters {
     for (const [app, rows] of this.#rows) if (!seen.has(app) && rows.has(process)) this.#fold(app, process)
   }
 
-  /** Only these processes live; what the others counted last is final. */
-  retire(living: ReadonlySet<string>): void {
-    for (const [app, rows] of this.#rows)
-      for (const process of rows.keys()) if (process !== BASE && !living.has(process)) this.#fold(app, process)
+  /** The processes whose last values are not final yet. */
+  processes(): Set<string> {
+    const all = new Set([...this.#rows.values()].flatMap((rows) => [...rows.keys()]))
+    all.delete(BASE)
+    return all
+  }
+
+  /** This process is dead: what it counted last is final. */
+  retire(process: string): void {
+    for (const [app, rows] of this.#rows) if (rows.has(process)) this.#fold(app, process)
   }
 
   totals(): Omit<Count, 'inFlight'>[] {

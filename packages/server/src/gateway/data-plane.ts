@@ -5,6 +5,7 @@
  * All work on HAProxy passes one queue; changes that wait together become one batch. When a batch fails, HAProxy is
  * looked at anew (or started anew) and everything is told again: there is no state to repair by hand.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Diagnostics } from '../diagnostics.ts'
 import { dismissStrays, observe, parseMeters, showMeters, type Meter } from './observe.ts'
 import { emptyActual, freshActual, FULL, plan, routesOf, type Actual, type Route } from './plan.ts'
@@ -23,19 +24,19 @@ export interface DataPlaneOptions {
   readonly template: Template
   readonly routes: Map<string, Route>
   readonly diagnostics: Diagnostics
-  /** The last moment to read a worker's meters while all its connections are still with it. */
+  /** Reads the meters, for the last time before this worker is replaced. */
   readonly beforeReload: () => Promise<unknown>
 }
 
 export class DataPlane {
   readonly #routes: Map<string, Route>
   readonly #diagnostics: Diagnostics
-  readonly #beforeReload: () => Promise<unknown>
   #template: Template
   #actual: Actual = emptyActual(0)
   #worker: Worker | null = null
   /** Workers of before a reload, by pid; they follow route changes as far as they can. */
   readonly #old = new Map<number, string>()
+  readonly #beforeReload: () => Promise<unknown>
   #changed = new Set<string>()
   #flushed: Promise<void> | null = null
   #queue: Promise<unknown> = Promise.resolve()
@@ -151,12 +152,13 @@ export class DataPlane {
     await configure(this.#template, routes.map(({ app, host }) => `${host} ${app}/${ACTIVATOR}\n`).join(''))
     this.#worker = await begin()
     this.#actual = freshActual(this.#template.slots, routes, this.#actual)
-    await this.#rememberOld()
   }
 
+  /** The old worker forgets its meters as it stops: what it counts after this reading is charged to nobody. */
   async #reload(worker: Worker): Promise<void> {
     await this.#beforeReload()
     await this.#configureAnd(() => reload(this.#template, worker))
+    await this.#rememberOld()
   }
 
   async #rememberOld(): Promise<void> {
@@ -222,7 +224,7 @@ export class DataPlane {
       } catch (error) {
         if (!(error instanceof RuntimeUnreachable))
           this.#diagnostics.error('HAProxy cannot be started; trying again', { error })
-        await new Promise((resolve) => setTimeout(resolve, 500))
+        await sleep(500)
       }
     }
   }

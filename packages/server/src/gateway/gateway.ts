@@ -14,6 +14,7 @@ import { DataPlane } from './data-plane.ts'
 import { appId, endpoint, hostName } from './names.ts'
 import { plainPage, type PageMaker } from './pages.ts'
 import type { Route } from './plan.ts'
+import { lives } from './process.ts'
 import { deleteHost, loadCounts, loadHosts, storeCounts, storeHost } from './queries.ts'
 import { files, type Template } from './template.ts'
 
@@ -81,7 +82,7 @@ export async function openGateway(services: Services, options: GatewayOptions): 
       counters.observe(id, meters)
       for (const meter of meters) inFlight.set(meter.app, (inFlight.get(meter.app) ?? 0) + meter.inFlight)
     }
-    counters.retire(new Set(workers.map(({ id }) => id)))
+    for (const id of counters.processes()) if (!(await lives({ id }))) counters.retire(id)
     const changed = counters.unstored()
     if (changed.length > 0) {
       await storeCounts(database, changed)

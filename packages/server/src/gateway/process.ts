@@ -17,12 +17,22 @@ const START_TIMEOUT_MS = 10_000
 /** A worker: its pid and start time name the process whose counters are read. */
 export interface Worker {
   readonly id: string
+  readonly pid: number
   readonly fingerprint: string
   readonly slots: number
 }
 
-/** The worker that takes new connections, or null if none runs or its master does not answer. */
+/** The worker that takes new connections, or null if none runs. One that is just starting or reloading is waited for. */
 export async function running(folder: string): Promise<Worker | null> {
+  for (let waited = 0; waited < START_TIMEOUT_MS; waited += 20) {
+    const worker = await answeringNow(folder)
+    if (worker !== null || (await masterPid(folder)) === null) return worker
+    await sleep(20)
+  }
+  return null
+}
+
+async function answeringNow(folder: string): Promise<Worker | null> {
   let info
   try {
     info = await ask(files(folder).runtime, 'show info')
@@ -34,19 +44,36 @@ export async function running(folder: string): Promise<Worker | null> {
   const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(info)?.[1] ?? ''
   if (field('Stopping') === '1') return null
   const [fingerprint = '', slots = ''] = field('description').split(' ')
-  return { id: `${field('Pid')}-${field('Start_time_sec')}`, fingerprint, slots: Number(slots) }
+  return {
+    id: `${field('Pid')}-${field('Start_time_sec')}`,
+    pid: Number(field('Pid')),
+    fingerprint,
+    slots: Number(slots),
+  }
 }
 
 /** Workers of before a reload that still answer their last requests, by pid. */
 export async function oldWorkers(folder: string): Promise<number[]> {
-  const text = await ask(files(folder).master, 'show proc')
+  const text = await askMaster(folder, 'show proc')
   const old = text.split('# old workers')[1]?.split('#')[0] ?? ''
   return [...old.matchAll(/^(\d+)\s+worker/gm)].map((match) => Number(match[1]))
 }
 
 /** Asks one old worker; through the master, since its own socket belongs to its successor. */
 export async function askOld(folder: string, pid: number, command: string): Promise<string> {
-  return ask(files(folder).master, `@!${pid} ${command}`)
+  return askMaster(folder, `@!${pid} ${command}`)
+}
+
+/** During a reload the master executes itself anew, and takes no connections for a moment. */
+async function askMaster(folder: string, command: string): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask(files(folder).master, command)
+    } catch (error) {
+      if (attempt === 20 || (await masterPid(folder)) === null) throw error
+      await sleep(20)
+    }
+  }
 }
 
 /** Writes the configuration and the map it reads at its start, and has HAProxy check both. */
@@ -76,6 +103,12 @@ export async function start(template: Template): Promise<Worker> {
 export async function reload(template: Template, old: Worker): Promise<Worker> {
   await ask(files(template.folder).master, 'reload')
   return answering(template, (worker) => worker.id !== old.id && worker.slots === template.slots)
+}
+
+/** Whether this worker may still count something. */
+export async function lives({ id }: Pick<Worker, 'id'>): Promise<boolean> {
+  const state = await readFile(`/proc/${id.split('-')[0]}/stat`, 'utf8').catch(() => null)
+  return state !== null && !/\) [ZX] /.test(state)
 }
 
 /** Lets requests under way finish for `graceMs`, then ends the rest. */
@@ -139,7 +172,7 @@ async function masterPid(folder: string): Promise<number | null> {
 
 async function answering(template: Template, fits: (worker: Worker) => boolean): Promise<Worker> {
   for (let waited = 0; waited < START_TIMEOUT_MS; waited += 10) {
-    const worker = await running(template.folder)
+    const worker = await answeringNow(template.folder)
     if (worker && fits(worker)) return worker
     if ((await masterPid(template.folder)) === null) throw new Error('HAProxy ended while it started')
     await sleep(10)

@@ -1,7 +1,6 @@
 /**
  * Runs apps: one keeper each, told by events what should be, and a look each second at what is.
  */
-import type { App } from '../apps/index.ts'
 import type { Refusal } from '../refusal.ts'
 import { serial, type Serial } from '../serial.ts'
 import type { Services } from '../services.ts'
@@ -15,13 +14,25 @@ export type HostingDeps = Omit<KeeperDeps, 'carryOut'>
 
 export type Activity = 'none' | 'starting' | 'awake' | 'asleep' | 'stopped' | 'failing'
 
+/** An instance as its app's page shows it. */
+export interface Shown {
+  readonly process: string
+  /** The release's number. */
+  readonly release: number
+  readonly activity: Activity
+  readonly since: Date
+  readonly memoryBytes: number
+  readonly memoryLimitBytes: number
+}
+
 export interface Hosting {
   /** Answers once the app takes requests; for the gateway. */
   wake(app: string): Promise<'ready' | Refusal>
   /** Makes what runs what should run, now. */
   keep(app: string): Promise<void>
-  instances(app: string): Promise<Instance[]>
-  activity(app: Pick<App, 'id' | 'stopped'>): Promise<Activity>
+  instances(app: string): Promise<Shown[]>
+  /** Of each app: what it does just now. */
+  activities(apps: readonly string[]): Promise<ReadonlyMap<string, Activity>>
   /** After a start: takes over what still runs, ends what should not, starts what should. */
   reconcile(): Promise<void>
   start(): void
@@ -34,6 +45,13 @@ const CARRY_MS = 250
 /** Apps that must sleep when nobody asks get this long. */
 const FORCED_SLEEP_MS = 30_000
 const OURS = /^i-/
+const ACTIVITY: Record<Instance['state'], Activity> = {
+  starting: 'starting',
+  awake: 'awake',
+  asleep: 'asleep',
+  stopping: 'stopped',
+  gone: 'stopped',
+}
 
 export function openHosting(services: Services, deps: HostingDeps): Hosting {
   const { config, database, clock, diagnostics, events } = services
@@ -126,13 +144,30 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     keep,
     // Most requests that wait find it awake; only the first of them does the work.
     wake: (app) => inTurn(app, (keeper) => keeper.wake()),
-    instances: (app) => liveInstances(database, app),
-    async activity({ id, stopped }) {
-      const rows = await liveInstances(database, id)
-      const states = new Set(rows.map(({ state }) => state))
-      for (const state of ['awake', 'asleep', 'starting'] as const) if (states.has(state)) return state
-      if (stopped) return 'stopped'
-      return keepers.get(id)?.keeper.backOff ? 'failing' : 'none'
+    async instances(app) {
+      const [rows, readings] = await Promise.all([liveInstances(database, app), sandbox.read()])
+      const memory = new Map(readings.map(({ id, memoryBytes }) => [id, Number(memoryBytes)]))
+      return Promise.all(
+        rows.map(async ({ id, release, state, since }) => ({
+          process: 'web',
+          release: (await deps.builds.releaseByHash(app, release))?.number ?? 0,
+          activity: ACTIVITY[state],
+          since,
+          memoryBytes: memory.get(id) ?? 0,
+          memoryLimitBytes: deps.limits.memoryBytes,
+        })),
+      )
+    },
+    async activities(ids) {
+      const found = new Map<string, Activity>()
+      const rows = await liveInstances(database)
+      for (const id of ids) {
+        const states = rows.filter(({ app }) => app === id).map(({ state }) => state)
+        const best = (['awake', 'asleep', 'starting', 'stopping'] as const).find((state) => states.includes(state))
+        if (best) found.set(id, ACTIVITY[best])
+        else if (keepers.get(id)?.keeper.backOff) found.set(id, 'failing')
+      }
+      return found
     },
     async reconcile() {
       const sandboxes = new Map((await sandbox.list()).map((one) => [one.id, one]))
@@ -148,7 +183,8 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
           const app = await apps.find(row.app)
           if (app && found.state === 'running')
             await router.route({
-              app: app.id, host: `${app.slug}.${config.appsDomain}`,
+              app: app.id,
+              host: `${app.slug}.${config.appsDomain}`,
               address: row.address,
               port: APP_PORT,
             })

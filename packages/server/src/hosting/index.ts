@@ -1,4 +1,3 @@
 /** Release → instances: start, health, wake, sleep, drain, restart, logs. */
-export { openHosting, type Activity, type Hosting, type HostingDeps } from './hosting.ts'
-export type { Instance } from './queries.ts'
+export { openHosting, type Activity, type Hosting, type HostingDeps, type Shown } from './hosting.ts'
 export type { Count, Router } from './router.ts'
