@@ -22,8 +22,9 @@ export const entry = {
   sampleRemote: 'packages/testnet/src/sample-remote.ts',
 } as const
 
-/** The one command, for somebody who is not root. */
+/** The one command that root would type: as it is for root, by sudo or su for anybody else. */
 export function asRoot(words: string): string {
+  if (process.getuid?.() === 0) return words
   const sudo = (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, 'sudo')))
   return sudo ? `sudo ${words}` : `su -c '${words}'`
 }

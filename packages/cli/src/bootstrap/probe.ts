@@ -34,12 +34,12 @@ async function probeAt(root: string): Promise<Abilities | { readonly problem: st
   const [program, ...words] = sandboxdCommand({ root, ids: { uid: 0, gid: 0 } })
   const daemon = spawn(program, words, { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' })
   let said = ''
-  daemon.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)))
+  daemon.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(0, 4000)))
   const ended = once(daemon, 'exit')
   try {
     const untilMs = performance.now() + START_TIMEOUT_MS
     while (!(await isListening({ path: socketOf(root) }))) {
-      if (daemon.exitCode !== null) return { problem: `sandboxd does not start here: ${lastLine(said)}` }
+      if (daemon.exitCode !== null) return { problem: `sandboxd does not start here: ${whatItSaid(said)}` }
       if (performance.now() > untilMs) return { problem: `sandboxd did not answer within ${START_TIMEOUT_MS / 1000} s` }
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
@@ -63,7 +63,11 @@ async function ask(socket: string): Promise<Abilities | { readonly problem: stri
   }
 }
 
-function lastLine(text: string): string {
-  const errors = text.split('\n').filter((line) => /error/i.test(line))
-  return (errors[0] ?? text.trim().split('\n').at(-1) ?? '').trim() || 'it said nothing'
+/** Node prints the line of code, then the error, then the way there. */
+function whatItSaid(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim())
+  return (
+    lines.find((line) => /^[\w.]*(Error|Refusal)\b.*:/.test(line)) ??
+    (lines.filter(Boolean).at(-1) || 'it said nothing')
+  )
 }
