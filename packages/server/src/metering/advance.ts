@@ -46,8 +46,8 @@ export function advance(mark: Mark, reading: Reading, used: RunUsage): void {
     BigInt(stepMs) * (stepMs > LONGEST_STEP_MS && now < before ? now : before)
   used.cpu += positive(reading.cpuNs - mark.cpuNs)
   used.egress += positive(reading.egressBytes - mark.egressBytes)
-  used.memory += area(mark.memoryBytes, reading.memoryBytes)
-  used.disk += area(mark.diskBytes, reading.diskBytes)
+  used.memory += area(mark.memoryBytes, positive(reading.memoryBytes))
+  used.disk += area(mark.diskBytes, positive(reading.diskBytes))
   const highest = { cpuNs: max(mark.cpuNs, reading.cpuNs), egressBytes: max(mark.egressBytes, reading.egressBytes) }
   Object.assign(mark, levels(reading), highest)
 }
