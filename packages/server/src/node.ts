@@ -25,7 +25,7 @@ import { openJobs } from './jobs.ts'
 import { openKeys } from './keys.ts'
 import { openAccounts, openMetering } from './metering/index.ts'
 import { openOutbound } from './outbound/index.ts'
-import { implementations, openRpc } from './rpc/index.ts'
+import { handlers, openRpc } from './rpc/index.ts'
 import type { Services } from './services.ts'
 import { openWeb, type Web } from './web/index.ts'
 
@@ -67,7 +67,7 @@ export async function openNode(config: Config): Promise<Node> {
 
     const sandbox = sandboxClient({ socket: join(config.sandboxRoot, 'sandboxd.sock') })
     closing(() => sandbox.close())
-    const { doorAddress, subnet } = await sandbox.probe()
+    const { doorAddress, subnet, isolation } = await sandbox.probe()
     const outbound = await openOutbound(services, { doorAddress, subnet })
     closing(() => outbound.close())
 
@@ -150,11 +150,11 @@ export async function openNode(config: Config): Promise<Node> {
         metering,
         funding,
         builds,
-        hosting,
+        isolation,
+        hosting: { ...hosting, stop: hosting.keep, start: hosting.keep },
         boot: randomUUID(),
-        adminOf: async (app) => (await apps.find(app))?.createdBy ?? null,
       },
-      implementations,
+      handlers,
     )
     const web = await openWeb(services, { rpc, identity, origins })
     later.web = web

@@ -4,7 +4,7 @@
  * The folder owns deployments and releases. Hosting is told by the event `release-built` and says how it went with
  * `running` or `startFailed`.
  */
-import { newId, type PriceBook } from '@perennial/protocol'
+import { newId, type Micros, type PriceBook } from '@perennial/protocol'
 import type { SandboxClient } from '@perennial/sandbox/client'
 import type { Apps } from '../apps/index.ts'
 import type { Transaction } from '../database.ts'
@@ -52,6 +52,8 @@ export interface DeployRequest {
 }
 
 export interface Builds {
+  /** The most that a build may cost. */
+  readonly ceiling: Micros
   /** Adds a deployment in the caller's transaction; answers the one that is under way if there is one. */
   request(tx: Transaction, request: DeployRequest): Promise<{ id: string; created: boolean }>
   deployment(id: string): Promise<Deployment | null>
@@ -117,6 +119,7 @@ export function openBuilds(services: Services, deps: BuildsDeps): Builds {
   }
 
   return {
+    ceiling: costs.ceiling,
     async request(tx, { app, ref, by }) {
       const at = clock.now()
       const id = newId({ nowMs: at.getTime() })
