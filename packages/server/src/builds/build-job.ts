@@ -41,7 +41,7 @@ export interface BuildJobDeps {
 }
 
 /** A build that kills its node each time must end some time. */
-const MOST_ATTEMPTS = 5
+const MOST_ATTEMPTS = 20
 
 type Held = { readonly cpuNs: bigint }
 
@@ -94,7 +94,7 @@ export function openBuildJob(
     if (payer === null) return waitFor(row.id, unpaid(costs.ceiling))
     const held = await meter.openHold({ payer, app: row.app, cause: row.id, ceiling: costs.ceiling })
     if (isRefusal(held)) {
-      if (held.refusal !== 'payment-required') return failed(held.sentence, held.nextStep ?? null)
+      if (!held.refusal.endsWith('payment-required')) return failed(held.sentence, held.nextStep ?? null)
       return waitFor(row.id, [held.sentence, held.nextStep ?? ''].join(' ').trim())
     }
     crash('hold-opened')

@@ -46,7 +46,7 @@ test('an Express app is installed, built and pruned with nothing but the package
   const done = await bench.deploy(app)
   assert.equal(done.status, 'starting', `${done.problem}\n${await bench.log(app.id)}`)
   const release = await bench.builds.release(done.id)
-  const { client } = bench.sandbox
+  const { client } = bench
   const limits = { memoryBytes: 256 * 2 ** 20, pids: 64, cpuPercent: 100 }
   const spec = {
     image: 'node-24',
@@ -86,3 +86,103 @@ async function eventually<T>(work: () => Promise<T>): Promise<T> {
     }
   }
 }
+
+test('an app that nobody has paid for is built on the start allowance, and waits when that is empty', async () => {
+  const poor = await bench.app('octo/poor', { 'index.html': 'poor' }, 0n)
+  const waiting = await bench.deploy(poor)
+  assert.deepEqual([waiting.status, waiting.payer], ['waiting', null])
+  assert.match(waiting.problem ?? '', /free for it|Waits for a payment/)
+  assert.match(waiting.problem ?? '', /Nothing was charged/)
+  await bench.pay(`app/${poor.id}/purse`, MONEY)
+  await bench.services.database.transaction((tx) =>
+    bench.services.events.emit(tx, 'contributed', { app: poor.id, contribution: waiting.id }),
+  )
+  const paid = await eventually(async () => {
+    const now = await bench.builds.deployment(waiting.id)
+    assert.equal(now?.status, 'starting')
+    return now
+  })
+  assert.equal(paid?.payer, 'purse')
+  await bench.pay('allowance', MONEY)
+  const next = await bench.deploy(await bench.app('octo/allowed', { 'index.html': 'x' }, 0n))
+  assert.deepEqual([next.status, next.payer], ['starting', 'allowance'])
+})
+
+test('what is no app fails with what was looked for, and is charged for no more than the fetch', async () => {
+  const app = await bench.app('octo/nothing', { 'README.md': 'nothing' })
+  const done = await bench.deploy(app)
+  assert.equal(done.status, 'failed')
+  assert.match(done.problem ?? '', /none of Procfile, package\.json and index\.html\. .*(Nothing was charged|It cost)/)
+  assert.deepEqual(
+    done.steps.map(({ status }) => status),
+    ['done', 'skipped', 'skipped'],
+  )
+  const events = await bench.services.database.query<{ type: string }>('select type from event where app = $1', [
+    app.id,
+  ])
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['deployment-requested', 'deployment-failed'],
+  )
+})
+
+test('a build that fails says which command, and the next commit may do better', async () => {
+  const app = await bench.app('octo/broken', {
+    'package.json': '{"scripts":{"build":"echo oh no >&2; exit 3","start":"node x"}}',
+  })
+  const done = await bench.deploy(app)
+  assert.match(done.problem ?? '', /^npm run build failed: it exited with code 3\./)
+  assert.match(await bench.log(app.id), /oh no/)
+  await bench.remote.commit(
+    'octo/broken',
+    { 'package.json': '{"scripts":{"build":"true","start":"node x"}}' },
+    'mend it',
+  )
+  assert.equal((await bench.deploy(app)).status, 'starting')
+})
+
+test('an app has one build at a time, and its second deployment takes the first one’s place', async () => {
+  const app = await bench.app('octo/twice', { 'index.html': '1' })
+  const [one, same] = [await bench.request(app), await bench.request(app)]
+  assert.equal(one, same)
+  const { database } = bench.services
+  assert.equal((await bench.ended(one)).status, 'starting')
+  await database.transaction((tx) => bench.builds.running(tx, one, 'it answers'))
+  const first = await bench.builds.deployment(one)
+  assert.equal(first?.status, 'running')
+  assert.equal((await bench.apps.find(app.id))?.release, first?.release)
+  await bench.remote.commit('octo/twice', { 'index.html': '2' }, 'second')
+  const two = await bench.deploy(app)
+  await database.transaction((tx) => bench.builds.running(tx, two.id, 'it answers'))
+  assert.deepEqual(
+    [(await bench.builds.deployment(one))?.status, (await bench.builds.latest(app.id))?.status],
+    ['replaced', 'running'],
+  )
+  assert.deepEqual(
+    (await bench.builds.releases(app.id)).map(({ number }) => number),
+    [2, 1],
+  )
+  const three = await bench.deploy(app)
+  await database.transaction((tx) =>
+    bench.builds.startFailed(tx, three.id, { sentence: 'It did not answer.', nextStep: null }),
+  )
+  const failed = await bench.builds.deployment(three.id)
+  assert.deepEqual([failed?.status, failed?.problem?.slice(0, 18)], ['failed', 'It did not answer.'])
+  assert.equal((await bench.builds.deployment(two.id))?.status, 'running', 'the app keeps the release it had')
+})
+
+test('the same commit built again gives the same release', async () => {
+  const files = {
+    'package.json':
+      '{"scripts":{"build":"mkdir -p dist && date > dist/when && rm dist/when && echo 1 > dist/index.html"}}',
+  }
+  const app = await bench.app('octo/again', files)
+  const [one, two] = [await bench.deploy(app), await bench.deploy(app)]
+  assert.equal(one.status, 'starting', one.problem ?? '')
+  assert.equal(one.release, two.release)
+})
+
+test('the ledger is sound after all that', async () => {
+  assert.deepEqual(await bench.ledger.verify(), [])
+  assert.deepEqual(await bench.client.list(), [])
+})
