@@ -19,7 +19,7 @@ import { entry } from './places.ts'
 import { sandboxdCommand, sandboxFolder, socketOf } from './sandboxd.ts'
 import { supervise, type Program, type Supervised } from './supervise.ts'
 import { findUser, type UserIds } from './user.ts'
-import { GIT, runSample, sampleCommit, sampleRemote, SAMPLE_REMOTE } from './sample.ts'
+import { GIT, runSample, sampleCommit, sampleAddress, sampleRemote } from './sample.ts'
 
 export interface UpOptions extends Place {
   readonly sample: boolean
@@ -41,6 +41,7 @@ export async function up(options: UpOptions, out: Output): Promise<void> {
   if (!ids) throw new CommandFailed('the user perennial could not be made')
   const folders = makeFolders(options.data, ids)
   const lock = await lockOrSay(options.data)
+  const address = options.sample ? await sampleAddress(options.data) : undefined
   const about = { pid: process.pid, node: origin }
 
   const running: Supervised[] = []
@@ -54,15 +55,17 @@ export async function up(options: UpOptions, out: Output): Promise<void> {
       })
     })
     await out.step('Node', async (say) => {
-      running.push(await supervise(await node({ ...options, log: folders.log }), say))
+      running.push(await supervise(await node({ ...options, log: folders.log, remote: address }), say))
       await running.at(-1)?.ready(() => answers(origin), { timeoutMs: NODE_TIMEOUT_MS, signal })
     })
     out.answer(`Node: ${origin}`, { node: origin })
-    if (options.sample) {
+    if (address !== undefined) {
       const app = await out.step('Sample app', async (say) => {
-        running.push(await supervise(await sampleRemote({ folder: folders.sample, log: folders.log }), say))
-        await running.at(-1)?.ready(async () => (await sampleCommit()) !== undefined, { timeoutMs: 20_000, signal })
-        return runSample({ origin, say, signal })
+        running.push(await supervise(await sampleRemote({ folder: folders.sample, address, log: folders.log }), say))
+        await running
+          .at(-1)
+          ?.ready(async () => (await sampleCommit(address)) !== undefined, { timeoutMs: 20_000, signal })
+        return runSample({ origin, address, say, signal })
       })
       await lock.note({ ...about, app })
       out.answer(`App: ${app}`, { app })
@@ -131,9 +134,9 @@ function sandboxd(options: { data: string; ids: UserIds; log: string }): Program
   }
 }
 
-async function node(options: UpOptions & { log: string }): Promise<Program> {
-  const { data, host, port, sample } = options
-  const remotes = [process.env['PERENNIAL_DEVELOPMENT_REMOTES'], sample ? SAMPLE_REMOTE : undefined].filter(Boolean)
+async function node(options: UpOptions & { log: string; remote: string | undefined }): Promise<Program> {
+  const { data, host, port, remote } = options
+  const remotes = [process.env['PERENNIAL_DEVELOPMENT_REMOTES'], remote].filter(Boolean)
   const env = {
     ...cleanEnvironment(),
     ...(await npmSettings()),
