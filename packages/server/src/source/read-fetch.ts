@@ -66,7 +66,7 @@ function parse(lines: readonly string[]): Fetched {
   const commit = next(/^commit ([0-9a-f]{40}|[0-9a-f]{64})$/)[1] ?? ''
   const tree = next(/^tree ([0-9a-f]{40}|[0-9a-f]{64})$/)[1] ?? ''
   const authoredAt = new Date(Math.min(Number(next(/^authored (\d{1,15})$/)[1]), 8.64e12) * 1000)
-  const subject = Buffer.from(next(/^subject ([A-Za-z0-9+/=]{0,1400})$/)[1] ?? '', 'base64').toString('utf8')
+  const subject = oneLine(Buffer.from(next(/^subject ([A-Za-z0-9+/=]{0,1400})$/)[1] ?? '', 'base64').toString('utf8'))
   const [, fileCount, sizeBytes] = next(/^counted (\d{1,15}) (\d{1,18})$/)
   const paths = new Set<string>()
   const files = new Map<string, string>()
@@ -177,8 +177,14 @@ function tooLarge(url: string): Refusal {
 /** The last line that git said, as far as it can be shown. */
 function quoted(err: readonly string[]): string {
   const last = err.findLast((line) => line.trim() !== '') ?? 'it said nothing'
-  return last
-    .replace(/^(?:fatal|error): /, '')
-    .replace(/[\p{Cc}\p{Cf}]/gu, ' ')
+  return oneLine(last.replace(/^(?:fatal|error): /, ''))
+}
+
+/** Strangers' text, as it may stand in a sentence. */
+function oneLine(text: string): string {
+  return text
+    .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
+    .trim()
+    .toWellFormed()
     .slice(0, 200)
 }
