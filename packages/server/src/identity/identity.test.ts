@@ -25,7 +25,7 @@ test('a visitor who comes back is the same key, and nothing was stored for them'
   assert.equal(again?.setCookie, null)
   assert.match(
     first.setCookie!,
-    /^__Host-perennial=[\w-]+\.[\w-]+; Path=\/; Secure; HttpOnly; SameSite=Strict; Max-Age=\d+$/,
+    /^__Host-perennial=[\w-]+\.[\w-]+; Path=\/; Secure; HttpOnly; SameSite=Lax; Max-Age=\d+$/,
   )
 })
 

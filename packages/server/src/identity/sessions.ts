@@ -6,6 +6,9 @@
  * and Firefox keep such cookies on loopback over plain http; where a browser does not, forms say so instead of working
  * with a weaker cookie, which an app on a neighbouring host name could overwrite.
  *
+ * SameSite is Lax: with Strict, whoever follows a link from another site would come without their cookie and be given a
+ * new one over it.
+ *
  *   __Host-perennial=<16 random bytes and 6 of its unix time>.<16 bytes of a MAC>
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
@@ -59,7 +62,7 @@ export function openSessions({ clock, mac }: { clock: Clock; mac: PurposeMac }):
     did: await didOf(id),
     formToken: mac('form', id).subarray(0, MAC_SIZE).toString('base64url'),
     setCookie: seal
-      ? `${SESSION_COOKIE}=${sealed(id, nowSeconds(), mac)}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=${LIFE_SECONDS}`
+      ? `${SESSION_COOKIE}=${sealed(id, nowSeconds(), mac)}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=${LIFE_SECONDS}`
       : null,
   })
 

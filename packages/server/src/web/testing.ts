@@ -17,11 +17,11 @@ export interface TestSite {
   post(path: string, form: Record<string, string>, headers?: Record<string, string>): Promise<Response>
 }
 
-export async function openSite(house: StationHouse): Promise<TestSite> {
+export async function openSite(house: StationHouse, origins = [ORIGIN, 'http://localhost:8080']): Promise<TestSite> {
   const done: TestSite['done'] = []
   const state: TestSite['state'] = { app: fixture.app, lines: fixture.lines, deployment: fixture.deployment }
   const rpc = await openRpc(house, handlers(done, state))
-  const web = await openWeb(house, { rpc, identity: house.identity, origins: [ORIGIN, 'http://localhost:8080'] })
+  const web = await openWeb(house, { rpc, identity: house.identity, origins })
   const ask = (path: string, init: RequestInit) => {
     const url = new URL(path, ORIGIN)
     return web.answer({ request: new Request(url, init), url, address: '127.0.0.1' })

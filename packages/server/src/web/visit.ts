@@ -54,7 +54,10 @@ function visitOf(site: Site, arrival: Arrival, visitor: Visitor): Visit {
     frame: { ...site.frame(), token: visitor.session.formToken },
     page(markup, status = 200) {
       const headers = new Headers(PAGE_HEADERS)
-      if (visitor.session.setCookie !== null) headers.set('set-cookie', visitor.session.setCookie)
+      // Never with the answer to a form: one that another site sent comes without the visitor's cookie, and must not
+      // put a new one in its place.
+      if (visitor.session.setCookie !== null && arrival.request.method === 'GET')
+        headers.set('set-cookie', visitor.session.setCookie)
       return new Response(String(markup), { status, headers })
     },
   }

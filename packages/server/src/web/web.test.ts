@@ -144,6 +144,7 @@ test('a form that is not ours, not theirs, or not from here does nothing', () =>
       const answer = await site.post('/deploy', sent, headers)
       assert.equal(answer.status, 403, name)
       assert.match(await answer.text(), /Nothing was done/, name)
+      assert.equal(answer.headers.get('set-cookie'), null, 'and nobody loses their session by it')
     }
     assert.deepEqual(site.done, [])
     // The control: the same form as it should be.

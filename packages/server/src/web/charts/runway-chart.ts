@@ -8,6 +8,7 @@ import { clockTime, day, dayMonth, DAY_MS } from '../format.ts'
 import { html, when, type Html } from '../html.ts'
 import type { Money, Runway } from '../views.ts'
 import { paidUntil } from '../parts/runway-text.ts'
+import { balancePath, closed, since } from './balance-path.ts'
 import { round, scaleTo, type Scale } from './scale.ts'
 
 const HEIGHT = 318
@@ -31,16 +32,16 @@ export interface RunwayChart {
 
 export function runwayChart(chart: RunwayChart): Html {
   const { history, balance, reserve, runway, now } = chart
-  const shown = history.filter(({ at }) => now.getTime() - at.getTime() < BACK_DAYS * DAY_MS)
+  const shown = since(history, new Date(now.getTime() - BACK_DAYS * DAY_MS))
   const most = shown.reduce((top, point) => (point.balance > top ? point.balance : top), balance)
   const scale = scaleTo(most, { top: TOP, bottom: BOTTOM })
-  const path = historyPath(shown, { balance, now, scale })
+  const path = balancePath([...shown, { at: now, balance }], { x: (at) => x(at.getTime() - now.getTime()), scale })
   const label = `Balance of the last ${BACK_DAYS} days, ${formatAmount(balance)} today; ${runway ? `paid until ${paidUntil(runway, now)}` : 'not running'}`
   return html`<svg class="chart" width="100%" height="${HEIGHT}" role="img" aria-label="${label}">
     ${scale.steps.map((step) => html`<line class="gridline" x2="100%" y1="${scale.y(step)}" y2="${scale.y(step)}" />`)}
     <svg viewBox="0 0 1000 ${HEIGHT}" width="100%" height="${HEIGHT}" preserveAspectRatio="none">
       ${
-        path === '' ? null : html`<path class="area" d="${path}V${BOTTOM}H${startOf(path)}z" />`
+        path === '' ? null : html`<path class="area" d="${closed(path, BOTTOM)}" />`
       }${when(reserve > 0n, () => html`<rect class="reserve" width="1000" y="${scale.y(reserve)}" height="${round(BOTTOM - scale.y(reserve))}" />`)}${
         path === '' ? null : html`<path class="line" vector-effect="non-scaling-stroke" d="${path}" />`
       }${when(runway, (shown) => cone(shown, { balance, reserve, now, scale }))}
@@ -118,12 +119,6 @@ interface Drawn {
   readonly scale: Scale
 }
 
-function historyPath(history: Money['history'], { balance, now, scale }: Drawn): string {
-  const points = history.map((point) => [x(point.at.getTime() - now.getTime()), scale.y(point.balance)])
-  if (points.length > 0) points.push([TODAY, scale.y(balance)])
-  return points.map(([px, py], index) => `${index === 0 ? 'M' : 'L'}${px} ${py}`).join('')
-}
-
 function cone(runway: Runway, { balance, reserve, now, scale }: Drawn & { reserve: Micros }): Html {
   const from = scale.y(balance)
   const foot = scale.y(reserve)
@@ -168,8 +163,4 @@ function dates(runway: Runway | null, now: Date): Html {
 
 function x(fromNowMs: number): number {
   return round(TODAY + (fromNowMs / DAY_MS / (BACK_DAYS + AHEAD_DAYS)) * 1000)
-}
-
-function startOf(path: string): string {
-  return /^M(\S+) /.exec(path)?.[1] ?? '0'
 }

@@ -8,10 +8,10 @@ import { formatAmount } from '@perennial/protocol'
 import { day, commit as short, DAY_MS, plural } from '../format.ts'
 import { html, when, type Content, type Html } from '../html.ts'
 import { layout } from '../layout.ts'
-import { runwayChart } from '../charts/runway-chart.ts'
+import { pastChart } from '../charts/past-chart.ts'
 import { figures, sectionHead } from '../parts/figures.ts'
 import { payBox } from '../parts/pay-box.ts'
-import { statePill } from '../parts/state-pill.ts'
+import { statePill, stateWord } from '../parts/state-pill.ts'
 import { repositoryLink } from '../parts/repository-link.ts'
 import type { App, Frame } from '../views.ts'
 
@@ -39,7 +39,7 @@ export function restingPage(kind: RestingKind, app: App, frame: Frame, said?: st
       <p class="small"><a href="${page}">Its page</a> <span class="soft">books, log, releases</span></p>
     </div>
     <section aria-labelledby="how">
-      ${sectionHead({ title: 'How it got here', id: 'how' })}${runwayChart({ history: app.money.history, balance: app.purse + app.reserve, reserve: app.reserve, runway: null, now: frame.now })}${changes(app)}
+      ${sectionHead({ title: 'How it got here', id: 'how' })}${pastChart({ history: app.money.history, balance: app.purse + app.reserve, still: app.stateSince, word: stateWord(app), now: frame.now })}${changes(app)}
     </section>
   </div>`
   const footer = html`This page is served by the node in place of the app.
