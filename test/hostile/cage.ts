@@ -154,7 +154,12 @@ function spawnOutside(
 ): ChildProcess {
   const joinGroup = `for file in ${group.procs.join(' ')}; do echo $$ > $file; done; exec "$@"`
   const dropUser = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--no-new-privs', '--']
-  const within = ['timeout', '-s', 'KILL', String(timeoutMs / 1000)]
-  const words = ['-c', joinGroup, 'sh', ...within, ...island.enter, ...dropUser, ...argv]
-  return spawn('/bin/sh', words, { cwd: '/', env: { PATH: '/usr/bin:/bin' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  // Each word in front replaces itself by the next, so the child is the payload.
+  return spawn('/bin/sh', ['-c', joinGroup, 'sh', ...withUs, ...island.enter, ...dropUser, ...argv], {
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  })
 }

@@ -37,7 +37,7 @@ test('a fork bomb gets as many processes as it was given, its neighbour goes on,
   await using neighbour = await openNeighbour(cage.client)
   const { most, stopMs } = await detonate(32)
   assert.ok(most > 16 && most <= 32, `it had ${most} processes`)
-  assert.ok(stopMs < 5000, `stopping took ${stopMs} ms`)
+  assert.ok(stopMs < 10_000, `stopping took ${stopMs} ms`)
   assert.ok(neighbour.longestSilenceMs() < 1500, `the neighbour was silent for ${neighbour.longestSilenceMs()} ms`)
 })
 
