@@ -8,7 +8,7 @@
  *     const response = await node.visit(app.slug, '/')
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -61,8 +61,8 @@ const MARKS = {
   haproxy: '/usr/sbin/haproxy',
   postgres: 'postgres -D',
 } as const
-/** Runtime images are the same for every node: the first test makes them, the others link them. */
-const IMAGES = '/var/tmp/perennial-test-images'
+/** Runtime images are the same for every node, and making them takes most of a minute. */
+const IMAGES = '/var/cache/perennial-test-images'
 
 export async function openTestNode(options: TestNodeOptions = {}): Promise<TestNode> {
   // A unix socket's path is short, and so must the folder's be.
@@ -70,9 +70,6 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
   execFileSync('chmod', ['755', data])
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
-  const images = join(data, 'sandbox/images')
-  mkdirSync(join(data, 'sandbox'), { recursive: true })
-  if (existsSync(IMAGES)) execFileSync('cp', ['-al', IMAGES, images])
   const log = join(data, 'printed.log')
   const up = spawnUp({ data, port, log, options })
   await until(
@@ -135,7 +132,7 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
     async close() {
       up.kill('SIGTERM')
       await until('perennial up ends', () => up.exitCode !== null || up.signalCode !== null, 90_000)
-      keepImages(images)
+      destroySandboxes(data)
       rmSync(data, { recursive: true, force: true })
     },
   }
@@ -159,6 +156,7 @@ function spawnUp({
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
+      PERENNIAL_IMAGES: IMAGES,
       ...options.env,
       PERENNIAL_DEVELOPMENT_REMOTES: (options.remotes ?? []).map(({ hostPort }) => hostPort).join(','),
     },
@@ -168,13 +166,10 @@ function spawnUp({
   return up
 }
 
-/** The first node to close leaves its images for those that follow. */
-function keepImages(images: string): void {
-  if (!existsSync(images)) return
-  const draft = `${IMAGES}.${process.pid}`
-  execFileSync('cp', ['-al', images, draft])
-  rmSync(IMAGES, { recursive: true, force: true })
-  renameSync(draft, IMAGES)
+/** Every sandbox, mount and network that this node's sandboxd made, and its pinned namespace. */
+function destroySandboxes(data: string): void {
+  const words = ['--root', join(data, 'sandbox'), '--uid', '0', '--gid', '0', '--images', IMAGES, '--destroy']
+  execFileSync(process.execPath, [join(tree, MARKS.sandboxd), ...words])
 }
 
 function freePort(): Promise<number> {

@@ -36,8 +36,11 @@ export interface Hosting {
   /** After a start: takes over what still runs, ends what should not, starts what should. */
   reconcile(): Promise<void>
   start(): void
-  /** Stops every instance, so that nothing runs that nobody meters. A killed node leaves them running and adopts them. */
-  close(): Promise<void>
+  /**
+   * Stops every instance, so that nothing runs that nobody meters; or leaves them `serving`, as a killed node does,
+   * for the next one to adopt.
+   */
+  close(options?: { serving?: boolean }): Promise<void>
 }
 
 const LOOK_MS = 1000
@@ -210,9 +213,10 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
         ),
       ])
     },
-    async close() {
+    async close({ serving = false } = {}) {
       stop.abort()
       await running
+      if (serving) return
       const live = new Set((await liveInstances(database)).map(({ app }) => app))
       for (const app of keepers.keys()) live.add(app)
       await Promise.all([...live].map((app) => inTurn(app, (keeper) => keeper.close())))

@@ -243,8 +243,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       }
       if (app.stopped)
         return refuse('access-denied', 'Its admin stopped this app.', 'Its page says what it costs to run.')
-      if (app.release === null)
-        return refuse('client-error/not-found', 'This app was never built.', 'Its page says why.')
+      if (app.release === null) return unbuilt()
       if (!(await targetOf(app)))
         return refuse(
           'request-declined/payment-required',
@@ -284,6 +283,14 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       if (clock.now().getTime() - row.since.getTime() > STEADY_MS) failures = 0
       failed(`The app ${exit.sentence}.`)
     },
+  }
+
+  async function unbuilt(): Promise<Refusal> {
+    const latest = await builds.latest(appId)
+    if (latest?.status === 'waiting')
+      return refuse('request-declined/payment-required', latest.problem ?? 'It waits for its first payment.')
+    const sentence = latest?.problem ?? 'It is being built.'
+    return refuse('server-error/cannot-complete-request', sentence, 'Its page shows how far it is.')
   }
 
   async function awakeOrAsleep(): Promise<Instance[]> {

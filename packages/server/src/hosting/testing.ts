@@ -1,0 +1,151 @@
+/** For tests and benches: apps built, hosted and reached through the gateway, all of it real but their money's states. */
+import { readFile } from 'node:fs/promises'
+import { appLimits, type App } from '../apps/index.ts'
+import { openBuildBench, openBuilder, type BuildBench, type Builder } from '../builds/testing.ts'
+import { openGateway, type Gateway } from '../gateway/index.ts'
+import { freePort, visit, type Answer } from '../gateway/testing.ts'
+import { accountOf } from '../metering/index.ts'
+import { openHosting, type Activity, type Hosting } from './hosting.ts'
+
+export interface HostingBench extends AsyncDisposable {
+  readonly bench: BuildBench
+  /** The open node's: another one after `restart`. */
+  readonly builder: Builder
+  readonly gateway: Gateway
+  readonly hosting: Hosting
+  readonly port: number
+  /** Commits, builds and starts it; answers once it runs. */
+  run(name: string, files: Record<string, string>): Promise<App>
+  visit(app: App, path?: string, options?: Parameters<typeof visit>[2]): Promise<Answer>
+  setState(app: App, state: App['state']): Promise<void>
+  /** Leaves everything as a killed node leaves it, and opens the next one. `meanwhile`: what happens in between. */
+  restart(meanwhile?: () => Promise<unknown>): Promise<void>
+  /** Stops its instance; the next request finds nothing that runs. */
+  halt(app: App): Promise<void>
+  until(app: App, activity: Activity, timeoutMs?: number): Promise<void>
+  /** What the app printed, as its public log has it. */
+  printed(app: App): Promise<string[]>
+}
+
+interface Hosts {
+  readonly builder: Builder
+  readonly gateway: Gateway
+  readonly hosting: Hosting
+}
+
+export async function openHostingBench(environment: Readonly<Record<string, string>> = {}): Promise<HostingBench> {
+  const port = await freePort()
+  const bench = await openBuildBench({ PERENNIAL_LISTEN: `127.0.0.1:${port}`, ...environment })
+  let node = await openHosts(bench)
+
+  const self: HostingBench = {
+    bench,
+    get builder() {
+      return node.builder
+    },
+    get gateway() {
+      return node.gateway
+    },
+    get hosting() {
+      return node.hosting
+    },
+    port,
+    async run(name, files) {
+      const app = await bench.app(name, files)
+      await self.setState(app, 'funded')
+      const { id } = await bench.deploy(app)
+      for (;;) {
+        const now = await node.builder.builds.deployment(id)
+        if (now?.status === 'running') return app
+        if (now && now.problem !== null) throw new Error(`${now.problem}\n${(await self.printed(app)).join('\n')}`)
+        await pause()
+      }
+    },
+    visit: (app, path = '/', options = {}) =>
+      visit(port, `${app.slug}.${node.builder.services.config.appsDomain}`, { ...options, path }),
+    async setState(app, state) {
+      const { services, apps } = node.builder
+      await services.database.transaction((tx) => apps.setState(tx, app.id, state, `for a test: ${state}`))
+    },
+    async restart(meanwhile) {
+      await node.hosting.close({ serving: true })
+      await node.gateway.close({ serving: true })
+      await node.builder.close()
+      await meanwhile?.()
+      node = await openHosts(await openBuilder(bench.place))
+    },
+    async halt(app) {
+      const { apps, services } = node.builder
+      await apps.setStopped(services.database, app.id, true)
+      await node.hosting.keep(app.id)
+      await apps.setStopped(services.database, app.id, false)
+    },
+    async until(app, activity, timeoutMs = 15_000) {
+      const deadline = Date.now() + timeoutMs
+      for (;;) {
+        const now = (await node.hosting.activities([app.id])).get(app.id) ?? 'none'
+        if (now === activity) return
+        if (Date.now() > deadline) throw new Error(`it is ${now}, not ${activity}: ${await self.printed(app)}`)
+        await pause()
+      }
+    },
+    async printed(app) {
+      const lines = await node.builder.logs.tail({ app: app.id, limit: 20_000, source: 'web' })
+      return lines.map(({ text }) => text)
+    },
+    async [Symbol.asyncDispose]() {
+      await node.hosting.close()
+      await node.gateway.close()
+      await node.builder.close()
+      await bench[Symbol.asyncDispose]()
+    },
+  }
+  return self
+}
+
+async function openHosts(builder: Builder): Promise<Hosts> {
+  const { services, client: sandbox, apps, logs, metering, accounts, builds } = builder
+  const { config } = services
+  const later: { hosting?: Hosting } = {}
+  const gateway = await openGateway(services, {
+    webSocketPath: `${config.data}/web.sock`,
+    waker: {
+      async find(host) {
+        const app = await apps.find(host.slice(0, -config.appsDomain.length - 1))
+        return app && { app: app.id }
+      },
+      async wake(app) {
+        if (!later.hosting) throw new Error('the node is still starting')
+        return later.hosting.wake(app)
+      },
+    },
+  })
+  const hosting = openHosting(services, {
+    apps,
+    logs,
+    metering,
+    sandbox,
+    builds,
+    limits: appLimits(config),
+    router: gateway,
+    funding: {
+      async payerOf(app) {
+        const purse = accountOf.purse(app)
+        return (await accounts.balance(purse)).balance > 0n ? purse : null
+      },
+    },
+  })
+  later.hosting = hosting
+  await hosting.reconcile()
+  hosting.start()
+  return { builder, gateway, hosting }
+}
+
+/** An app without packages: says hello, and does what a test asks of it (testing-app.js). */
+export async function helloFiles(): Promise<Record<string, string>> {
+  const program = await readFile(new URL('testing-app.js', import.meta.url), 'utf8')
+  const manifest = { name: 'hello', version: '1.0.0', private: true, scripts: { start: 'node server.js' } }
+  return { 'package.json': JSON.stringify(manifest), 'server.js': program }
+}
+
+const pause = () => new Promise((resolve) => setTimeout(resolve, 20))
