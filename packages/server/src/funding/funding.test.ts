@@ -152,3 +152,17 @@ test('charts get every day, the balance of each, and a step for each payment', (
     assert.deepEqual([totals.paidIn, totals.toCommons, totals.apps, totals.running], [3_000_000n, 150_000n, 1, 1])
     assert.equal((await bench.funding.almanac(10))[0]!.app, app)
   }))
+
+test('an app that runs on its last money keeps its payer while all of it is on hold', () =>
+  withFunding(async (bench) => {
+    const { id: app } = await bench.app()
+    await bench.give(app, 100_000n)
+    await bench.funding.fillAllowance()
+    const payer = accountOf.purse(app)
+    for (const instance of ['one', 'two']) await bench.metering.attach({ app, instance, payer })
+    await bench.metering.sample()
+    await bench.metering.openHold({ payer, app, cause: 'build', ceiling: 95_000n - bench.metering.maxBurn.run })
+    assert.equal((await bench.accounts.balance(payer)).available, 0n)
+    assert.equal(await bench.funding.payerOf(app, 'run'), payer)
+    assert.equal(await bench.funding.payerOf(app, 'build', 13_000n), ALLOWANCE, 'its allowance for builds is unused')
+  }))

@@ -188,6 +188,8 @@ export async function openFunding(services: Services, deps: FundingDeps): Promis
     async payerOf(app, what, ceiling = 1n) {
       const name = accountOf.purse(app)
       if ((await accounts.balance(name)).available >= ceiling) return name
+      // All that a poor purse has may be on hold for the very run that is asked about.
+      if (what === 'run' && metering.heldBy(app, name) > 0n) return name
       if (what === 'run') return (await lifecycle.runsOnAllowance(app)) ? ALLOWANCE : null
       const allowed = await metering.allowanceForBuild(app)
       const enough = (await accounts.balance(ALLOWANCE)).available >= (allowed < ceiling ? allowed : ceiling)

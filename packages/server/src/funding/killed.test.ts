@@ -6,7 +6,7 @@ import { openLedger } from '@perennial/ledger'
 import { newId } from '@perennial/protocol'
 import { serverDatabase } from '../testing.ts'
 
-const CHILD = fileURLToPath(new URL('killed-node.ts', import.meta.url))
+const CHILD = fileURLToPath(new URL('testing/killed-node.ts', import.meta.url))
 const SCALE = Number(process.env['TEST_SCALE'] ?? 1)
 const POINTS = ['contribution-stored', 'contribution-posted', 'contribution-marked', 'followed']
 

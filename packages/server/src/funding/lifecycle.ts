@@ -30,7 +30,7 @@ export interface LifecycleDeps {
   readonly ledger: Ledger
   readonly accounts: Accounts
   readonly apps: Apps
-  readonly metering: Pick<Metering, 'collectRent' | 'ended'>
+  readonly metering: Pick<Metering, 'collectRent' | 'ended' | 'heldBy'>
   readonly purse: (app: string) => Promise<Purse>
   readonly crash: (point: string) => void
 }
@@ -70,7 +70,7 @@ export async function openLifecycle(services: Services, deps: LifecycleDeps): Pr
   const runsOnAllowance = async (app: string): Promise<boolean> =>
     !(await wasPaid(database, app)) &&
     (await metering.ended(app, ALLOWANCE)) === null &&
-    (await accounts.balance(ALLOWANCE)).available > 0n
+    (metering.heldBy(app, ALLOWANCE) > 0n || (await accounts.balance(ALLOWANCE)).available > 0n)
 
   const judge = async (app: App): Promise<Verdict> => {
     const now = clock.now()

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { openLedger } from '@perennial/ledger'
 import { DEFAULT_PRICE_BOOK, newId, rate, type Meter } from '@perennial/protocol'
 import { serverDatabase } from '../testing.ts'
-import { BYTES_PER_MS, NS_PER_MS, type Sandbox } from './killed-node.ts'
+import { BYTES_PER_MS, NS_PER_MS, type Orders, type Sandbox } from './testing/killed-node.ts'
 
-const CHILD = fileURLToPath(new URL('killed-node.ts', import.meta.url))
+const CHILD = fileURLToPath(new URL('testing/killed-node.ts', import.meta.url))
 const SCALE = Number(process.env['TEST_SCALE'] ?? 1)
 const POINTS = [
   'stored',
@@ -47,7 +47,8 @@ test('reading, charge, freeze: a node killed between any two steps neither loses
     const id = await newApp(`poor-${kill}`)
     poor.push(id)
     const point = POINTS[kill % POINTS.length]!
-    const passing = 1 + Math.floor(kill / POINTS.length) * 2
+    // A life has one poor app to exhaust; every other point is passed often.
+    const passing = point === 'exhausted' ? 1 : 1 + Math.floor(kill / POINTS.length) * 2
     const killed = await live({ url, beganMs, point, passing, rich, poor: id, finalMs: null })
     histogram.set(killed, (histogram.get(killed) ?? 0) + 1)
   }
@@ -103,15 +104,15 @@ test('reading, charge, freeze: a node killed between any two steps neither loses
 })
 
 /** Runs a child until it dies; says where it died. */
-async function live(orders: object): Promise<string> {
+async function live(orders: Orders): Promise<string> {
   const child = spawn(process.execPath, [CHILD, JSON.stringify(orders)], { stdio: ['ignore', 'pipe', 'inherit'] })
   let point = ''
   child.stdout.on('data', (text: Buffer) => (point += text.toString()))
-  // Long enough to come to any point; then it is killed wherever it is.
-  const timer = setTimeout(() => child.kill('SIGKILL'), 4_000 * Math.random() + 1_500)
-  if ('finalMs' in orders && orders.finalMs !== null) clearTimeout(timer)
+  // Long enough to come to any point, then wherever it is; the last life ends by itself.
+  const timeoutMs = orders.point === 'never' ? 1_500 + 2_500 * Math.random() : 30_000
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
   const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
-    child.once('exit', (exit, by) => resolve([exit, by])),
+    child.once('close', (exit, by) => resolve([exit, by])),
   )
   clearTimeout(timer)
   assert.ok(signal === 'SIGKILL' || code === 0, `the child ended by itself: ${code} ${signal}`)

@@ -79,6 +79,8 @@ export interface Metering extends BuildMeter, Rent, Reports {
   /** Charges everything metered so far, now, and releases what is held. Throws if the books cannot be reached. */
   settle(app: string): Promise<void>
   projection(app: string): Projection
+  /** What this payer has on hold for the app's run, from which it is paid now. */
+  heldBy(app: string, payer: AccountName): Micros
   readonly maxBurn: MaxBurn
   /** did:key of who is paid. */
   readonly provider: string
@@ -154,6 +156,10 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
       const open = streams.reduce((sum, stream) => sum + projected(stream, priceBook), 0n)
       const held = streams.reduce((sum, stream) => sum + heldFor(stream), 0n)
       return { unposted: open + rounds.unposted(app), held }
+    },
+    heldBy(app, payer) {
+      const stream = meters.ofApp(app).find((one) => one.payer === payer)
+      return stream ? heldFor(stream) : 0n
     },
     start() {
       looping ??= loop()

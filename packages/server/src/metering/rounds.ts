@@ -224,10 +224,7 @@ export async function openRounds(
     settle: (app) =>
       lock(async () => {
         await read()
-        for (const stream of meters.ofApp(app)) {
-          stream.force = stream.startedMs !== null
-          stream.nextAskMs = now() + ASK_AGAIN_MS
-        }
+        for (const stream of meters.ofApp(app)) stream.force = stream.startedMs !== null
         await turnApart()
         if (unposted.some((interval) => interval.app === app))
           throw new Error(`the charges of app ${app} are stored and not yet on the ledger; settle it again`)

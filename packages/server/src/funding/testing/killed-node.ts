@@ -1,17 +1,17 @@
-/** The child of killed.test.ts: takes the payments it is told to, says which it has taken, and dies at a named point. */
+/** The child of ../killed.test.ts: takes the payments it is told to, says which it has taken, and dies at a named point. */
 import { writeSync } from 'node:fs'
 import { openLedger } from '@perennial/ledger'
 import { DEFAULT_PRICE_BOOK } from '@perennial/protocol'
-import { appLimits, openApps } from '../apps/index.ts'
-import { systemClock } from '../clock.ts'
-import { readConfig } from '../config.ts'
-import { openDatabase } from '../database.ts'
-import { openDiagnostics } from '../diagnostics.ts'
-import { openEvents } from '../events.ts'
-import { openJobs } from '../jobs.ts'
-import { openAccounts, openMetering } from '../metering/index.ts'
-import { isRefusal } from '../refusal.ts'
-import { openFunding } from './index.ts'
+import { appLimits, openApps } from '../../apps/index.ts'
+import { systemClock } from '../../clock.ts'
+import { readConfig } from '../../config.ts'
+import { openDatabase } from '../../database.ts'
+import { openDiagnostics } from '../../diagnostics.ts'
+import { openEvents } from '../../events.ts'
+import { openJobs } from '../../jobs.ts'
+import { openAccounts, openMetering } from '../../metering/index.ts'
+import { isRefusal } from '../../refusal.ts'
+import { openFunding } from '../index.ts'
 
 interface Orders {
   readonly url: string

@@ -1,5 +1,5 @@
 /**
- * The child of killed.test.ts: a node's metering over a world that goes on without it, killed at a named point.
+ * The child of ../killed.test.ts: a node's metering over a world that goes on without it, killed at a named point.
  *
  * The world is a table of sandboxes with start and stop times; their meters are functions of time, so what they
  * used is known without asking the node. An hour of that world is a second.
@@ -7,16 +7,16 @@
 import { writeSync } from 'node:fs'
 import { openLedger } from '@perennial/ledger'
 import { DEFAULT_PRICE_BOOK, deriveId, transferCode } from '@perennial/protocol'
-import { appLimits, openApps } from '../apps/index.ts'
-import type { Clock } from '../clock.ts'
-import { readConfig } from '../config.ts'
-import { openDatabase } from '../database.ts'
-import { openDiagnostics } from '../diagnostics.ts'
-import { openEvents } from '../events.ts'
-import { openJobs } from '../jobs.ts'
-import { accountOf, openAccounts } from './accounts.ts'
-import { openMetering } from './metering.ts'
-import { serial } from '../serial.ts'
+import { appLimits, openApps } from '../../apps/index.ts'
+import type { Clock } from '../../clock.ts'
+import { readConfig } from '../../config.ts'
+import { openDatabase } from '../../database.ts'
+import { openDiagnostics } from '../../diagnostics.ts'
+import { openEvents } from '../../events.ts'
+import { openJobs } from '../../jobs.ts'
+import { accountOf, openAccounts } from '../accounts.ts'
+import { openMetering } from '../metering.ts'
+import { serial } from '../../serial.ts'
 
 export const NS_PER_MS = 100_000n // a tenth of a core
 export const BYTES_PER_MS = 10n
@@ -30,7 +30,7 @@ export interface Sandbox {
   readonly stopped: bigint | null
 }
 
-interface Orders {
+export interface Orders {
   readonly url: string
   /** Real time at which the world began. */
   readonly beganMs: number
