@@ -1,0 +1,55 @@
+/**
+ * `npm run bench -- <name>… [--json] [--rounds 5] [--seconds 2]`: ratios against named peers, on this machine.
+ *
+ * For people a table, with --json one object a line. A ratio is better when higher. Without a name: all of them.
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { needRoot, prepareMachine } from '../test/machine.ts'
+import type { Figure } from './figure.ts'
+import { debianPackages } from './packages.ts'
+
+interface Bench {
+  run(options: { rounds: number; seconds: number }): AsyncIterable<Figure>
+}
+
+const benches = readdirSync(import.meta.dirname).filter((name) => existsSync(`${import.meta.dirname}/${name}/bench.ts`))
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean' }, rounds: { type: 'string' }, seconds: { type: 'string' } },
+})
+const rounds = positive('rounds', values.rounds ?? '5')
+const seconds = positive('seconds', values.seconds ?? '2')
+const unknown = positionals.filter((name) => !benches.includes(name))
+if (unknown.length > 0) fail(`there is no bench ${unknown.join(' and no bench ')}; there are: ${benches.join(', ')}`)
+
+let printed = false
+needRoot('bench/run.ts')
+// With --json, standard output is for figures alone.
+if (values.json) console.log = console.error
+await prepareMachine(debianPackages)
+for (const name of positionals.length > 0 ? positionals : benches) {
+  const { run } = (await import(`./${name}/bench.ts`)) as Bench
+  for await (const figure of run({ rounds, seconds })) {
+    if (values.json) process.stdout.write(`${JSON.stringify(figure)}\n`)
+    else printRow(figure)
+  }
+}
+
+function printRow({ bench, case: name, ours, peer, theirs, ratio, unit }: Figure): void {
+  const row = (...cells: (string | number)[]) =>
+    console.log(cells.map((cell, index) => String(cell).padStart([10, 16, 12, 20, 12, 8, 16][index]!)).join(' '))
+  if (!printed) row('bench', 'case', 'ours', 'peer', 'theirs', 'ratio', 'unit')
+  printed = true
+  row(bench, name, ours, peer, theirs, ratio, unit)
+}
+
+function positive(option: string, text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) fail(`--${option} takes a whole number from 1, not ${text}`)
+  return Number(text)
+}
+
+function fail(sentence: string): never {
+  console.error(sentence)
+  process.exit(2)
+}
