@@ -14,6 +14,8 @@ create table deployment (
   cost         bigint,           -- what was charged; null: nothing is settled yet
   attempt      int not null,     -- a node that was killed starts over
   commit       text,
+  subject      text,             -- first line of its message
+  committed_at timestamptz,
   outcome      jsonb,            -- written once, when building has ended; settled and announced afterwards
   created_at   timestamptz not null,
   ended_at     timestamptz
@@ -56,7 +58,6 @@ create table release (
   sha256     text not null,      -- of the image
   size_bytes bigint not null,
   commit     text not null,
-  subject    text not null,
   plan       jsonb not null,
   receipt    text not null,      -- the exact bytes of the build receipt
   built_at   timestamptz not null,

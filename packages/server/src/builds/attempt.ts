@@ -123,7 +123,11 @@ export function openAttempts(services: Pick<Services, 'config' | 'database' | 'c
       const detail = `${fetched.commit.slice(0, 7)} ${fetched.subject}`.slice(0, 200)
       await log.say('ok', `Fetched ${detail}`)
       await database.transaction(async (tx) => {
-        await updateDeployment(tx, deployment.id, { commit: fetched.commit })
+        await updateDeployment(tx, deployment.id, {
+          commit: fetched.commit,
+          subject: fetched.subject,
+          committedAt: fetched.committedAt,
+        })
         await describeStep(tx, { deployment: deployment.id, name: 'fetch', detail })
         await endStep(tx, { deployment: deployment.id, name: 'fetch', status: 'done', at: clock.now() })
         await apps.setAbout(tx, { app: app.id, description: describe(fetched), ref: app.ref })
@@ -190,7 +194,7 @@ export function openAttempts(services: Pick<Services, 'config' | 'database' | 'c
         }
         const receipt = formatReceipt({ ...parts, release, builder, at: clock.now() })
         await endStep(database, { deployment: deployment.id, name: 'build', status: 'done', at: clock.now() })
-        return { kind: 'built', ...release, commit: fetched.commit, subject: fetched.subject, plan, receipt }
+        return { kind: 'built', ...release, commit: fetched.commit, plan, receipt }
       } catch (error) {
         // The build removed, or replaced by a link, the folder that it was to leave.
         if (error instanceof SandboxRefused && path !== null && (error.code === 'missing' || error.code === 'invalid'))

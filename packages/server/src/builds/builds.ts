@@ -100,13 +100,15 @@ export function openBuilds(services: Services, deps: BuildsDeps): Builds {
     if (!row) return null
     const used = (await costs.of([row.id])).get(row.id) ?? NO_COST
     const steps = await stepsOf(database, row.id)
-    const { id, app, status, ref, commit, release, ceiling, problem, createdAt, endedAt } = row
+    const { id, app, status, ref, commit, subject, committedAt, release, ceiling, problem, createdAt, endedAt } = row
     return {
       id,
       app,
       status,
       ref,
       commit,
+      subject,
+      committedAt,
       release,
       ceiling,
       problem,

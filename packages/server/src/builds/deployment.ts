@@ -22,6 +22,9 @@ export interface Deployment {
   readonly status: DeploymentStatus
   readonly ref: string | null
   readonly commit: string | null
+  /** First line of the commit's message, and when it was made. */
+  readonly subject: string | null
+  readonly committedAt: Date | null
   /** SHA-256 of the release image. */
   readonly release: string | null
   readonly steps: readonly DeploymentStep[]
@@ -46,6 +49,7 @@ export interface Release {
   readonly commit: string
   /** First line of the commit's message. */
   readonly subject: string
+  readonly committedAt: Date
   /** How to run it: `runImage`, `web`, `env`. */
   readonly plan: Plan
   /** The build receipt, JSON: what was built from what by whom. Its exact bytes are recorded on the ledger. */

@@ -6,7 +6,7 @@ import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { App } from '../apps/index.ts'
 import { accountOf } from '../metering/index.ts'
-import type { Orders } from './killed-builder.ts'
+import type { Orders } from './testing/killed-builder.ts'
 import { BUILDER, MONEY, openBuildBench, openBuilder, type Builder } from './testing.ts'
 
 const scale = Number(process.env['TEST_SCALE'] ?? 1)
@@ -78,7 +78,7 @@ test('a node that is killed at any moment of a build goes on with it: one releas
 async function live(orders: Orders, afterMs: number): Promise<void> {
   const child = spawn(
     process.execPath,
-    [fileURLToPath(new URL('killed-builder.ts', import.meta.url)), JSON.stringify(orders)],
+    [fileURLToPath(new URL('testing/killed-builder.ts', import.meta.url)), JSON.stringify(orders)],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },

@@ -10,7 +10,6 @@ export interface Built {
   readonly sha256: string
   readonly sizeBytes: number
   readonly commit: string
-  readonly subject: string
   readonly plan: Plan
   readonly receipt: string
 }

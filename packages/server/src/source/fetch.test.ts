@@ -139,7 +139,7 @@ test('a branch, a tag, a commit and the default branch are fetched, manifests an
   const second = await remote.commit('octo/hello', { 'README.md': '# Again\n' }, 'second')
   const head = await fetched('octo/hello', null, 'cd /app && find . -type f | sort && ./tool && ls -a')
   assert.deepEqual(
-    [head.commit, head.subject, head.authoredAt.toISOString()],
+    [head.commit, head.subject, head.committedAt.toISOString()],
     [second, 'second', '2026-01-01T00:00:00.000Z'],
   )
   assert.equal(head.files.get('package.json'), '{"name":"x"}')

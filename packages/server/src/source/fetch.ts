@@ -67,7 +67,7 @@ fetch "$REPOSITORY" 2> /tmp/said || { grep -q 'not found' /tmp/said && fetch "$R
 commit=$(git rev-parse --verify --quiet 'refs/fetched^{commit}')
 say "commit $commit"
 say "tree $(git rev-parse --verify --quiet "$commit^{tree}")"
-say "authored $(git log -1 --no-show-signature --format=%at "$commit" | head -c 20)"
+say "committed $(git log -1 --no-show-signature --format=%ct "$commit" | head -c 20)"
 say "subject $(git log -1 --no-show-signature --encoding=UTF-8 --format=%s "$commit" | head -c 1000 | base64 | tr -d '\\n')"
 counted=$(git ls-tree -r -l --full-tree "$commit" | awk -v most="$MOST_FILES" '{ files++; bytes += $4 } files > most { exit } END { printf "%d %.0f", files, bytes }')
 say "counted $counted"

@@ -5,7 +5,7 @@ export interface Fetched {
   readonly tree: string
   /** First line of the commit's message. */
   readonly subject: string
-  readonly authoredAt: Date
+  readonly committedAt: Date
   /** Text of well-known files at the top, read from git's objects: links are not followed, long files are cut. */
   readonly files: ReadonlyMap<string, string>
   /** Names at the top; folders end with a slash. */

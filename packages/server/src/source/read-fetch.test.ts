@@ -9,7 +9,7 @@ const hash = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
 const LINES = [
   `commit ${hash}`,
   `tree ${hash}`,
-  'authored 1767225600',
+  'committed 1767225600',
   'subject Zmlyc3Q=',
   'counted 2 30',
   'entry 100644 package.json',

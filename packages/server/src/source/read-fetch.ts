@@ -3,7 +3,7 @@
  *
  *   commit 4b825dc642cb6eb9a060e54bf8d69288fbee4904
  *   tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904
- *   authored 1767225600
+ *   committed 1767225600
  *   subject Zmlyc3Q=
  *   counted 12 34567
  *   entry 100644 package.json
@@ -65,7 +65,7 @@ function parse(lines: readonly string[]): Fetched {
   }
   const commit = next(/^commit ([0-9a-f]{40}|[0-9a-f]{64})$/)[1] ?? ''
   const tree = next(/^tree ([0-9a-f]{40}|[0-9a-f]{64})$/)[1] ?? ''
-  const authoredAt = new Date(Math.min(Number(next(/^authored (\d{1,15})$/)[1]), 8.64e12) * 1000)
+  const committedAt = new Date(Math.min(Number(next(/^committed (\d{1,15})$/)[1]), 8.64e12) * 1000)
   const subject = oneLine(Buffer.from(next(/^subject ([A-Za-z0-9+/=]{0,1400})$/)[1] ?? '', 'base64').toString('utf8'))
   const [, fileCount, sizeBytes] = next(/^counted (\d{1,15}) (\d{1,18})$/)
   const paths = new Set<string>()
@@ -99,7 +99,7 @@ function parse(lines: readonly string[]): Fetched {
     commit,
     tree,
     subject,
-    authoredAt,
+    committedAt,
     files,
     paths,
     lockfileSha256,

@@ -16,6 +16,8 @@ export interface DeploymentRow {
   readonly cost: Micros | null
   readonly attempt: number
   readonly commit: string | null
+  readonly subject: string | null
+  readonly committedAt: Date | null
   readonly outcome: Outcome | null
   readonly createdAt: Date
   readonly endedAt: Date | null
@@ -33,6 +35,7 @@ export interface StepRow {
 }
 
 const SELECT = `select d.id, d.app, d.ref, d.status, d.problem, d.payer, d.hold, d.ceiling, d.cost, d.attempt, d.commit,
+    d.subject, d.committed_at as "committedAt",
     d.outcome, d.created_at as "createdAt", d.ended_at as "endedAt", r.sha256 as release
   from deployment d left join release r on r.deployment = d.id`
 
@@ -97,11 +100,13 @@ export async function updateDeployment(
     cost?: Micros
     attempt?: number
     commit?: string
+    subject?: string
+    committedAt?: Date
     outcome?: string
     endedAt?: Date
   },
 ): Promise<void> {
-  const column = { endedAt: 'ended_at' } as Record<string, string>
+  const column = { endedAt: 'ended_at', committedAt: 'committed_at' } as Record<string, string>
   const entries = Object.entries(change)
   const sets = entries.map(([name], at) => `${column[name] ?? name} = $${at + 2}`).join(', ')
   await on.query(`update deployment set ${sets} where id = $1`, [id, ...entries.map(([, value]) => value)])

@@ -2,18 +2,21 @@
 import type { Queryable } from '../../database.ts'
 import type { Release } from '../deployment.ts'
 
-const SELECT = `select r.deployment, r.app, r.number, r.sha256, r.size_bytes as "sizeBytes", r.commit, r.subject, r.plan, r.receipt,
+const SELECT = `select r.deployment, r.app, r.number, r.sha256, r.size_bytes as "sizeBytes", r.commit, d.subject, d.committed_at as "committedAt", r.plan, r.receipt,
     r.built_at as "builtAt", coalesce(d.cost, 0) as cost
   from release r join deployment d on d.id = r.deployment`
 
 type Row = Omit<Release, 'sizeBytes'> & { sizeBytes: bigint }
 
-export async function insertRelease(on: Queryable, release: Omit<Release, 'number' | 'cost'>): Promise<void> {
+export async function insertRelease(
+  on: Queryable,
+  release: Omit<Release, 'number' | 'cost' | 'subject' | 'committedAt'>,
+): Promise<void> {
   // The deployment's app is locked first: two releases of one app never take the same number.
   await on.query('select from app where id = $1 for update', [release.app])
   await on.query(
-    `insert into release (deployment, app, number, sha256, size_bytes, commit, subject, plan, receipt, built_at)
-     select $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8, $9 from release where app = $2
+    `insert into release (deployment, app, number, sha256, size_bytes, commit, plan, receipt, built_at)
+     select $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8 from release where app = $2
      on conflict (deployment) do nothing`,
     [
       release.deployment,
@@ -21,7 +24,6 @@ export async function insertRelease(on: Queryable, release: Omit<Release, 'numbe
       release.sha256,
       release.sizeBytes,
       release.commit,
-      release.subject,
       JSON.stringify(release.plan),
       release.receipt,
       release.builtAt,

@@ -76,7 +76,7 @@ export async function appPage(app: Record, { at, caller }: Pick<Call, 'at' | 'ca
     },
     costs: meanDay(days, purse.costPerDay ?? 0n),
     days: used.map(({ day, costs, income }) => ({ day, costs: [...costs], income })),
-    deployment: latest === null ? null : await deploymentOf(latest, app, house),
+    deployment: latest === null ? null : deploymentOf(latest, app),
     releases: releases.map(({ number, sha256, commit, sizeBytes, builtAt, cost }) => ({
       number,
       sha256,

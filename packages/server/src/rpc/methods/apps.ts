@@ -127,15 +127,15 @@ const deployment = implement(methods.apps.deployment, async ({ input }, house: H
   const built = await house.builds.deployment(input.id)
   const app = built && (await house.apps.find(built.app))
   if (!app) return refuse('client-error/not-found', 'There is no such deployment here. Nothing was charged.')
-  return deploymentOf(built, app, house)
+  return deploymentOf(built, app)
 })
 
 export const appMethods: readonly Implementation<House>[] = [deploy, quote, get, list, logs, stop, run, deployment]
 
-async function mustDeployment(id: string, app: AppRecord, house: House): ReturnType<typeof deploymentOf> {
+async function mustDeployment(id: string, app: AppRecord, house: House): Promise<ReturnType<typeof deploymentOf>> {
   const built = await house.builds.deployment(id)
   if (!built) throw new Error(`deployment ${id} was made and is not there`)
-  return deploymentOf(built, app, house)
+  return deploymentOf(built, app)
 }
 
 async function offer(app: string, { funding }: House): Promise<AppRow['offer']> {

@@ -60,7 +60,7 @@ export function addressOf(slug: string, { config, origins }: Pick<House, 'config
 /** The commit of the release that runs, or ran last. */
 export async function commitOf({ id, release }: Record, { builds }: Pick<House, 'builds'>): Promise<Commit | null> {
   const found = release === null ? null : await builds.releaseByHash(id, release)
-  return found === null ? null : { hash: found.commit, subject: found.subject, at: found.builtAt }
+  return found === null ? null : { hash: found.commit, subject: found.subject, at: found.committedAt }
 }
 
 /** An app whose money lets it run and that has no instance just now is asleep: a request starts one. */

@@ -4,7 +4,7 @@
  *     node killed-builder.ts '{"place":{…},"point":"settled"}'
  */
 import { writeSync } from 'node:fs'
-import { openBuilder, type Place } from './testing.ts'
+import { openBuilder, type Place } from '../testing.ts'
 
 export interface Orders {
   readonly place: Place
