@@ -1,5 +1,5 @@
 /** What this machine has and lacks for a node, each with a sentence; some of it `fix` can mend as root. */
-import { existsSync, readFileSync, statfsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { freemem, totalmem } from 'node:os'
 import { dirname } from 'node:path'
 import { installPackages, isDebian, missingPackages } from './debian.ts'
@@ -117,12 +117,29 @@ function hasModule(name: string): boolean {
   return readIfThere(`/lib/modules/${release}/modules.dep`).includes(`/${name}.ko`)
 }
 
-async function port({ host, port: number }: Place): Promise<Finding> {
+async function port({ data, host, port: number }: Place): Promise<Finding> {
   const name = 'port'
   if (!(await isListening({ host, port: number }))) return { name, state: 'ok', sentence: `${host}:${number} is free` }
-  return (await isNode({ host, port: number }))
-    ? { name, state: 'ok', sentence: `a node answers at ${host}:${number}` }
-    : { name, state: 'lacks', sentence: `something else listens at ${host}:${number}: stop it, or use --listen` }
+  if (await isNode({ host, port: number }))
+    return { name, state: 'ok', sentence: `a node answers at ${host}:${number}` }
+  if (hasProgram(`${data}/node/gateway/haproxy.cfg`))
+    return {
+      name,
+      state: 'ok',
+      sentence: `the HAProxy of a killed node listens at ${host}:${number}; the next adopts it`,
+    }
+  return {
+    name,
+    state: 'lacks',
+    sentence: `something else listens at ${host}:${number}: stop it, or use --listen`,
+  }
+}
+
+/** A process with this word in its command line. */
+function hasProgram(word: string): boolean {
+  return readdirSync('/proc').some(
+    (pid) => /^\d+$/.test(pid) && readIfThere(`/proc/${pid}/cmdline`).split('\0').includes(word),
+  )
 }
 
 async function isNode(at: { host: string; port: number }): Promise<boolean> {
@@ -160,8 +177,13 @@ async function sandbox({ data }: Place): Promise<Finding> {
     : { name, state: 'ok', sentence: `${found.isolation}, cgroup ${found.cgroup}, room for ${found.capacity}` }
 }
 
+/** Processes end while one looks, so there is no asking first. */
 function readIfThere(path: string): string {
-  return existsSync(path) ? readFileSync(path, 'utf8') : ''
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** What `--fix` would do and cannot be done without root. */

@@ -31,8 +31,12 @@ export async function probeSandbox(data: string): Promise<Abilities | { readonly
 }
 
 async function probeAt(root: string): Promise<Abilities | { readonly problem: string }> {
-  const [program, ...words] = sandboxdCommand({ root, ids: { uid: 0, gid: 0 } })
-  const daemon = spawn(program, words, { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' })
+  const command = sandboxdCommand({ root, ids: { uid: 0, gid: 0 } })
+  // Asked for a moment only, it ends with us however we end.
+  const daemon = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    cwd: '/',
+  })
   let said = ''
   daemon.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(0, 4000)))
   const ended = once(daemon, 'exit')

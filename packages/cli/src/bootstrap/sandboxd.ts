@@ -14,12 +14,13 @@ export function socketOf(root: string): string {
 /**
  * Only `ids` may use its socket. PERENNIAL_IMAGES names a folder for runtime images other than `<root>/images`: several
  * nodes of one machine can share them.
- * It is told TERM when its parent dies; its sandboxes go on without it.
+ *
+ * It outlives a killed parent: the node, which is told to close then, needs it to stop its apps. The next `up` ends it.
  */
 export function sandboxdCommand(options: { root: string; ids: UserIds }): [string, ...string[]] {
   const { root, ids } = options
   const words = ['--root', root, '--uid', String(ids.uid), '--gid', String(ids.gid)]
   const images = process.env['PERENNIAL_IMAGES']
   if (images) words.push('--images', images)
-  return ['setpriv', '--pdeathsig', 'TERM', process.execPath, join(clone, entry.sandboxd), ...words]
+  return [process.execPath, join(clone, entry.sandboxd), ...words]
 }

@@ -37,6 +37,7 @@ export interface Supervised {
 }
 
 const MAX_LOG_BYTES = 16 * 2 ** 20
+const COMING_TO_MS = 20_000
 const LONGEST_PAUSE_MS = 30_000
 /** Who ran this long was well; the next death starts counting anew. */
 const WELL_MS = 60_000
@@ -44,12 +45,13 @@ const WELL_MS = 60_000
 export async function supervise(program: Program, say: (line: string) => void): Promise<Supervised> {
   const log = `${program.folder}/${program.name}.log`
   const pidFile = `${program.folder}/${program.name}.pid`
-  await endLeftOver(pidFile, program)
+  await endLeftOver(program)
   if (existsSync(log) && statSync(log).size > MAX_LOG_BYTES) renameSync(log, `${log}.1`)
 
   const stopping = new AbortController()
   let deaths = 0
   let firstLife = true
+  let isReadyNow: () => Promise<boolean> = async () => true
   let bornAtByte = 0
   let child = start()
   let watching = watch()
@@ -82,6 +84,7 @@ export async function supervise(program: Program, say: (line: string) => void): 
 
   return {
     async ready(isReady, { timeoutMs, signal }) {
+      isReadyNow = isReady
       const untilMs = performance.now() + timeoutMs
       while (!(await isReady())) {
         signal.throwIfAborted()
@@ -98,6 +101,10 @@ export async function supervise(program: Program, say: (line: string) => void): 
     },
     async stop() {
       stopping.abort()
+      // Only a whole life can close what a killed one left running, so a later one is let come to itself first.
+      if (!firstLife && !isAlive(child)) child = start()
+      const untilMs = performance.now() + (deaths > 0 ? COMING_TO_MS : 0)
+      while (performance.now() < untilMs && isAlive(child) && !(await isReadyNow())) await sleep(50)
       await end(child, program.graceMs)
       await watching
       rmSync(pidFile, { force: true })
@@ -127,14 +134,25 @@ async function end(child: ChildProcess, graceMs: number): Promise<void> {
 }
 
 /** A killed `up` leaves programs that are still closing, or that never heard of it. */
-async function endLeftOver(pidFile: string, { mark, graceMs }: Program): Promise<void> {
+export async function endLeftOver(left: Pick<Program, 'name' | 'folder' | 'mark' | 'graceMs'>): Promise<void> {
+  const { mark, graceMs } = left
+  const pidFile = `${left.folder}/${left.name}.pid`
   if (!existsSync(pidFile)) return
   const pid = Number(readFileSync(pidFile, 'utf8'))
   const untilMs = performance.now() + graceMs
   for (let first = true; isOurs(pid, mark); first = false) {
-    if (first) process.kill(pid, 'SIGTERM')
-    else if (performance.now() > untilMs) process.kill(pid, 'SIGKILL')
+    if (first) send(pid, 'SIGTERM')
+    else if (performance.now() > untilMs) send(pid, 'SIGKILL')
     await sleep(50)
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    // Gone already, which is what was wanted.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

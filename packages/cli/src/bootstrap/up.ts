@@ -17,7 +17,7 @@ import { takeLock, type Lock } from './lock.ts'
 import { npmSettings } from './npm-settings.ts'
 import { entry } from './places.ts'
 import { sandboxdCommand, sandboxFolder, socketOf } from './sandboxd.ts'
-import { supervise, type Program, type Supervised } from './supervise.ts'
+import { endLeftOver, supervise, type Program, type Supervised } from './supervise.ts'
 import { findUser, type UserIds } from './user.ts'
 import { GIT, runSample, sampleCommit, sampleAddress, sampleRemote } from './sample.ts'
 
@@ -25,6 +25,12 @@ export interface UpOptions extends Place {
   readonly sample: boolean
 }
 
+/** What a killed `up` may have left running, in the order in which it is ended: the node needs sandboxd to close. */
+const LEFT_OVERS = [
+  { name: 'sample-remote', mark: entry.sampleRemote, graceMs: 5000 },
+  { name: 'node', mark: entry.server, graceMs: 60_000 },
+  { name: 'sandboxd', mark: entry.sandboxd, graceMs: 10_000 },
+]
 const SANDBOXD_TIMEOUT_MS = 60_000
 /** The first start makes a database cluster and runtime images. */
 const NODE_TIMEOUT_MS = 180_000
@@ -36,32 +42,36 @@ export async function up(options: UpOptions, out: Output): Promise<void> {
     process.once(name, () => stop.abort(new CommandFailed(`stopped by ${name}`)))
   const { signal } = stop
   const origin = `http://${options.host}:${options.port}`
-  await out.step('This machine', (say) => mend(options, say))
-  const ids = findUser()
-  if (!ids) throw new CommandFailed('the user perennial could not be made')
-  const folders = makeFolders(options.data, ids)
+  const log = makeLogFolder(options.data)
   const lock = await lockOrSay(options.data)
-  const address = options.sample ? await sampleAddress(options.data) : undefined
-  const about = { pid: process.pid, node: origin }
-
   const running: Supervised[] = []
   try {
+    await out.step('This machine', async (say) => {
+      for (const left of LEFT_OVERS) await endLeftOver({ ...left, folder: log })
+      await mend(options, say)
+    })
+    const ids = findUser()
+    if (!ids) throw new CommandFailed('the user perennial could not be made')
+    const folders = makeFolders(options.data, ids)
+    const address = options.sample ? await sampleAddress(options.data) : undefined
+    const about = { pid: process.pid, node: origin }
+
     await lock.note(about)
     await out.step('Sandboxes', async (say) => {
-      running.push(await supervise(sandboxd({ ...options, ids, log: folders.log }), say))
+      running.push(await supervise(sandboxd({ ...options, ids, log }), say))
       await running.at(-1)?.ready(() => isListening({ path: socketOf(sandboxFolder(options.data)) }), {
         timeoutMs: SANDBOXD_TIMEOUT_MS,
         signal,
       })
     })
     await out.step('Node', async (say) => {
-      running.push(await supervise(await node({ ...options, log: folders.log, remote: address }), say))
+      running.push(await supervise(await node({ ...options, log, remote: address }), say))
       await running.at(-1)?.ready(() => answers(origin), { timeoutMs: NODE_TIMEOUT_MS, signal })
     })
     out.answer(`Node: ${origin}`, { node: origin })
     if (address !== undefined) {
       const app = await out.step('Sample app', async (say) => {
-        running.push(await supervise(await sampleRemote({ folder: folders.sample, address, log: folders.log }), say))
+        running.push(await supervise(await sampleRemote({ folder: folders.sample, address, log }), say))
         await running
           .at(-1)
           ?.ready(async () => (await sampleCommit(address)) !== undefined, { timeoutMs: 20_000, signal })
@@ -100,12 +110,18 @@ async function mend(options: UpOptions, say: (line: string) => void): Promise<vo
   throw new CommandFailed(`a node cannot run here yet:\n  ${lacks.join('\n  ')}`)
 }
 
-/** Only root can change the folders above sandboxd's; the node's own is its own. */
-function makeFolders(data: string, ids: UserIds): { log: string; sample: string } {
-  const folders = { log: join(data, 'log'), node: join(data, 'node'), sample: join(data, 'sample') }
+/** Only root can change the data folder itself, and the logs. */
+function makeLogFolder(data: string): string {
+  const log = join(data, 'log')
   mkdirSync(data, { recursive: true, mode: 0o755 })
-  mkdirSync(folders.log, { recursive: true, mode: 0o755 })
-  for (const path of [folders.node, folders.sample]) {
+  mkdirSync(log, { recursive: true, mode: 0o755 })
+  return log
+}
+
+/** What belongs to the node's user. */
+function makeFolders(data: string, ids: UserIds): { sample: string } {
+  const folders = { node: join(data, 'node'), sample: join(data, 'sample') }
+  for (const path of Object.values(folders)) {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     chownSync(path, ids.uid, ids.gid)
   }
