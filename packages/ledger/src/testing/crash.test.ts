@@ -17,7 +17,7 @@ test(`after ${KILLS} kills of the database under load, nothing acknowledged is l
   const r = random(seed)
   await using cluster = await startCluster()
   await migrate(cluster.url)
-  const ledger = await openLedger({ url: cluster.url })
+  await using ledger = await openLedger({ url: cluster.url })
   const rail = await ledger.openAccount({ name: 'rail', asset: 1, public: true, floor: null })
   const purses = await Promise.all(
     [0, 1, 2, 3].map((n) => ledger.openAccount({ name: `purse ${n}`, asset: 1, public: n % 2 === 0, floor: 0n })),
@@ -47,7 +47,6 @@ test(`after ${KILLS} kills of the database under load, nothing acknowledged is l
   assert.equal(rows.size, acknowledged.size, 'every row was acknowledged to somebody in the end')
   assert.deepEqual(await ledger.verify(), [])
   t.diagnostic(`${acknowledged.size} acknowledged, 0 lost, 0 doubled`)
-  await ledger.close()
 })
 
 interface Load {
