@@ -30,6 +30,42 @@ test('a static site becomes a release, and its build is paid by the purse', asyn
   assert.match(await bench.log(app.id), /Fetched [0-9a-f]{7} first of octo\/site/)
 })
 
+test('a site is served with its types, its 404 page, and nothing of it is run', async () => {
+  const app = await bench.app('octo/types', {
+    'index.html': 'home',
+    'a.mjs': '1',
+    'f.woff2': 'x',
+    '404.html': 'gone',
+    'sub/index.html': 'sub',
+    'cgi-bin/run': { run: '#!/bin/sh\necho; echo ran\n' },
+  })
+  const done = await bench.deploy(app)
+  const release = await bench.builds.release(done.id)
+  const { address } = await bench.client.start({
+    id: 'site',
+    image: 'static',
+    release: done.release ?? '',
+    writableBytes: 16 * 2 ** 20,
+    argv: release?.plan.web ?? [],
+    env: { ...release?.plan.env, PORT: '8080' },
+    cwd: '/app',
+    user: 'app',
+    limits: { memoryBytes: 64 * 2 ** 20, pids: 64, cpuPercent: 100 },
+    network: 'none',
+  })
+  const get = async (path: string) => {
+    const answer = await fetch(`http://${address}:8080${path}`, { redirect: 'manual' })
+    return [answer.status, answer.headers.get('content-type'), (await answer.text()).slice(0, 4)]
+  }
+  assert.deepEqual(await eventually(() => get('/')), [200, 'text/html', 'home'])
+  assert.deepEqual(await get('/a.mjs'), [200, 'text/javascript', '1'])
+  assert.deepEqual(await get('/f.woff2'), [200, 'font/woff2', 'x'])
+  assert.deepEqual(await get('/sub/'), [200, 'text/html', 'sub'])
+  assert.deepEqual(await get('/nope'), [404, 'text/html', 'gone'])
+  assert.equal((await get('/cgi-bin/run'))[0], 401)
+  await bench.client.remove({ id: 'site' })
+})
+
 test('an Express app is installed, built and pruned with nothing but the package door', async () => {
   const app = await bench.app('octo/express', {
     'package.json': JSON.stringify({

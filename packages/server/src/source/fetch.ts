@@ -37,6 +37,7 @@ function gitSettings({ repository, gitProxy }: FetchAsk): Record<string, string>
     'http.followRedirects': 'initial',
     'http.lowSpeedLimit': '1000',
     'http.lowSpeedTime': '30',
+    'http.sslCAInfo': '/etc/ssl/certs/ca-certificates.crt',
     'core.hooksPath': '/dev/null',
     'core.attributesFile': '/dev/null',
     'core.fsmonitor': 'false',

@@ -133,7 +133,7 @@ function planSite({
     web: SERVE_SITE,
     packPath: COLLECT_SITE.folder,
     env: {},
-    sentence: `A static site that scripts.build makes with Node ${npm.node.major}; ${build.sentence}. Looked for in ${SITE_FOLDERS.join(', ')}.${npm.node.note}`,
+    sentence: `A static site that scripts.build makes with Node ${npm.node.major}; ${build.sentence}. It is looked for in ${SITE_FOLDERS.slice(0, 5).join(', ')}.${npm.node.note}`,
   }
 }
 

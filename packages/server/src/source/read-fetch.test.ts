@@ -79,6 +79,10 @@ test('git’s own words become sentences', () => {
   assert.equal(said("fatal: could not read Username for 'https://x': terminal prompts disabled"), 'source/not-found')
   assert.equal(said('fatal: write error: No space left on device'), 'source/too-large')
   assert.equal(said("fatal: unable to access 'https://x/': Failed to connect"), 'source/unreachable')
+  assert.equal(
+    said("fatal: unable to access 'https://x/': server certificate verification failed."),
+    'source/certificate',
+  )
   assert.equal(said("error: invalid path '.git/config'"), 'source/invalid-tree')
   assert.equal(said('fatal: something \u001b[31mnew'), 'source/failed')
   const late = readFetch(outcome({ exit: null }))

@@ -152,6 +152,12 @@ function whyNot({ err, exit, refused, url, ref }: FetchOutcome): Refusal {
       `${url} holds a file that git refuses to write: ${quoted(err)}`,
       'Remove it from the repository.',
     )
+  if (has(/certificate/i))
+    return refuse(
+      'source/certificate',
+      `${url} could not be fetched: the certificate of its forge is not trusted.`,
+      'Use a forge whose certificate browsers accept.',
+    )
   if (
     has(
       /Could not resolve|Failed to connect|timed out|Connection|returned error: 5\d\d|early EOF|hung up|transfer|RPC failed/i,

@@ -45,9 +45,12 @@ const TYPES = [
   '.webm:video/webm',
 ]
 
-/** busybox's httpd: under a megabyte of memory per site. Its settings lie in /tmp, where a repository cannot put others. */
+/**
+ * busybox's httpd: under a megabyte of memory per site. Its settings lie in /tmp, where a repository cannot put others.
+ * It would run what lies in /cgi-bin; behind a password that nothing matches, it does not.
+ */
 export const SERVE_SITE: readonly string[] = [
   'sh',
   '-c',
-  `printf '%s\\n' ${[...TYPES, 'E404:/app/404.html'].map((line) => `'${line}'`).join(' ')} > /tmp/httpd.conf; exec busybox httpd -f -p "$PORT" -h /app -c /tmp/httpd.conf`,
+  `printf '%s\\n' ${[...TYPES, 'E404:/app/404.html', '/cgi-bin:nobody:*'].map((line) => `'${line}'`).join(' ')} > /tmp/httpd.conf; exec busybox httpd -f -p "$PORT" -h /app -c /tmp/httpd.conf`,
 ]
