@@ -98,8 +98,11 @@ export async function startCluster({ folder: given, settings = {} }: ClusterOpti
     const pid = server?.pid
     if (pid === undefined) return
     process.kill(pid, 'SIGSTOP') // So that no child is born between the look and the kill.
-    for (const victim of [...childrenOf(pid), pid]) kill(victim)
+    const children = childrenOf(pid)
+    for (const victim of [...children, pid]) kill(victim)
     await gone()
+    // A child that still lives keeps the shared memory, and the next start would refuse.
+    while (children.some(lives)) await sleep(5)
   }
 
   await start()
@@ -230,6 +233,16 @@ function childrenOf(parent: number): number[] {
         return false // It ended while we looked.
       }
     })
+}
+
+/** A zombie has let go of everything; only its parent has not noticed. */
+function lives(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z'
+  } catch {
+    return false
+  }
 }
 
 function kill(pid: number): void {
