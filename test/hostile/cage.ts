@@ -4,9 +4,10 @@
  * away an attack succeeds, and still does no harm.
  */
 import { execFileSync, spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, ChildProcessByStdio } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sandboxClient } from '../../packages/sandbox/src/client/index.ts'
 import type { SandboxClient } from '../../packages/sandbox/src/client/index.ts'
@@ -25,6 +26,8 @@ const prefix = 'perennial-hostile-'
 const images = '/var/cache/perennial-test-images'
 const diskBytes = 2 * 2 ** 30
 
+export type Outsider = ChildProcessByStdio<null, Readable, Readable>
+
 export interface Cage {
   readonly client: SandboxClient
   readonly at: Instance
@@ -33,7 +36,7 @@ export interface Cage {
   readonly island: Island
   readonly group: OuterGroup
   /** Runs a command without any sandbox, as this user of the host, under the cage's limits alone. */
-  outside(command: { argv: readonly string[]; uid: number; timeoutMs?: number }): ChildProcess
+  outside(command: { argv: readonly string[]; uid: number; timeoutMs?: number }): Outsider
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -151,11 +154,11 @@ async function clearAbandoned(): Promise<void> {
 function spawnOutside(
   { argv, uid, timeoutMs = 30_000 }: { argv: readonly string[]; uid: number; timeoutMs?: number },
   { island, group }: { island: Island; group: OuterGroup },
-): ChildProcess {
+): Outsider {
   const joinGroup = `for file in ${group.procs.join(' ')}; do echo $$ > $file; done; exec "$@"`
-  const dropUser = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--no-new-privs', '--']
+  const dropUser = [...withUs, `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--no-new-privs', '--']
   // Each word in front replaces itself by the next, so the child is the payload.
-  return spawn('/bin/sh', ['-c', joinGroup, 'sh', ...withUs, ...island.enter, ...dropUser, ...argv], {
+  return spawn('/bin/sh', ['-c', joinGroup, 'sh', ...island.enter, ...dropUser, ...argv], {
     cwd: '/',
     env: { PATH: '/usr/bin:/bin' },
     stdio: ['ignore', 'pipe', 'pipe'],
