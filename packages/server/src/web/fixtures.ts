@@ -1,20 +1,6 @@
 /** A made-up node for tests and screenshots of pages: names and figures invented, sums right. */
 import { METERS, type Micros } from '@perennial/protocol'
-import type {
-  Account,
-  App,
-  AppRow,
-  Deployment,
-  Estimate,
-  Frame,
-  FrontView,
-  LogLine,
-  PayForm,
-  Payment,
-  Prices,
-  Row,
-  Totals,
-} from './views.ts'
+import type { App, AppRow, Deployment, Estimate, Frame, FrontView, LogLine, PayForm, Payment, Totals } from './views.ts'
 
 export const NOW = new Date('2026-11-21T08:40:12Z')
 const DAY_MS = 86_400_000
@@ -31,7 +17,7 @@ export function units(text: string): Micros {
   return BigInt(whole) * 1_000_000n + BigInt(rest.padEnd(6, '0'))
 }
 
-const id = (n: number) => `01938f5e-7a00-7000-8000-${n.toString().padStart(12, '0')}`
+export const id = (n: number) => `01938f5e-7a00-7000-8000-${n.toString().padStart(12, '0')}`
 
 const PER_DAY: readonly Micros[] = [420_137n, 331_902n, 92_411n, 131_077n, 52_380n, 29_811n]
 const USED: readonly bigint[] = [
@@ -346,78 +332,4 @@ export const estimate: Estimate = {
   buildCeiling: 50_000n,
   maxBurnPerHour: units('0.12'),
   allowance: units('0.16'),
-}
-
-export const account: Account = {
-  name: `app/${app.id}/purse`,
-  asset: 'TEST',
-  public: true,
-  floor: 0n,
-  balance: units('84.62'),
-  held: units('0.12'),
-  available: units('84.50'),
-}
-
-const ledgerRow = (
-  seq: bigint,
-  at: Date,
-  kind: Row['kind'],
-  code: string,
-  [debit, credit]: readonly [string, string],
-  amount: Micros,
-  balance: Micros,
-): Row => ({
-  seq,
-  id: id(Number(seq % 1000n)),
-  kind,
-  code,
-  at,
-  debit,
-  credit,
-  amount,
-  balance,
-  leaf: '4319dc8b44'.repeat(6).slice(0, 60) + 'c90a',
-})
-
-export const rows: readonly Row[] = [
-  ledgerRow(
-    18_204_318n,
-    days(-0.02),
-    'transfer',
-    'contribution-purse',
-    ['rail/push-button', account.name],
-    units('9.5'),
-    units('84.62'),
-  ),
-  ledgerRow(
-    18_203_991n,
-    days(-0.03),
-    'hold',
-    'hold',
-    [account.name, `app/${app.id}/clearing`],
-    units('0.12'),
-    units('75.12'),
-  ),
-  ledgerRow(
-    18_203_990n,
-    days(-0.03),
-    'post',
-    'charge',
-    [account.name, `app/${app.id}/clearing`],
-    54_583n,
-    units('75.12'),
-  ),
-  ledgerRow(18_203_312n, days(-0.07), 'post', 'charge', [account.name, `app/${app.id}/clearing`], 49_110n, 75_174_583n),
-]
-
-export const names: ReadonlyMap<string, string> = new Map([
-  [account.name, 'purse of fieldnotes'],
-  [`app/${app.id}/clearing`, 'clearing of fieldnotes'],
-])
-
-export const prices: Prices = {
-  asset: 'TEST',
-  hash: 'ab'.repeat(32),
-  commonsPercent: 5,
-  prices: METERS.map((meter) => ({ meter, unit: 'unit', micros: 20_000_000n, per: 2_592_000_000_000_000n })),
 }

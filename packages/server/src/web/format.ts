@@ -95,6 +95,13 @@ export function columnDecimals(rows: readonly Micros[]): number {
   return 6
 }
 
+/** As `columnDecimals`, and as many more as a small sum needs to be seen: two digits that are not zero. */
+export function costDecimals(rows: readonly Micros[]): number {
+  const sum = rows.reduce((total, row) => total + row, 0n)
+  const seen = sum === 0n || sum >= 10_000n ? 2 : 6 - Math.max(sum.toString().length - 2, 0)
+  return Math.max(seen, columnDecimals(rows))
+}
+
 /**
  * Means as they are shown: cut to the fewest decimals that say something of their sum, and so apportioned that the
  * column adds up. Each is off by less than one in its last place; ledger amounts are never written this way.

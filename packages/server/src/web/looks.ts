@@ -8,9 +8,9 @@ import { html } from './html.ts'
 import type { Subject } from './live.ts'
 import { almanacRows } from './parts/almanac.ts'
 import { contributionsTable } from './parts/app-tables.ts'
-import { activityLine, instances, moneyFigures, stateHead, until } from './parts/app-live.ts'
+import { activityLine, instances, moneyFigures, standing, stateHead, until } from './parts/app-live.ts'
 import { steps } from './parts/steps.ts'
-import { paidUntil } from './parts/runway-text.ts'
+import { appPaidUntil } from './parts/runway-text.ts'
 import { stateWord } from './parts/state-pill.ts'
 import type { Frame } from './views.ts'
 
@@ -45,6 +45,7 @@ export function appSubject(slug: string, { data, frame }: LookingDeps): Subject 
       const { now } = frame()
       return {
         parts: [
+          standing(app),
           stateHead(app),
           until(app, now),
           moneyFigures(app, now),
@@ -54,7 +55,7 @@ export function appSubject(slug: string, { data, frame }: LookingDeps): Subject 
         ],
         lines,
         title: `${appTitle(app, now)} · Perennial`,
-        sentence: `${app.name} is ${stateWord(app)}, paid until ${paidUntil(app.runway, now)}.`,
+        sentence: `${app.name} is ${stateWord(app)}, paid until ${appPaidUntil(app, now)}.`,
       }
     },
   }

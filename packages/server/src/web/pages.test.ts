@@ -3,8 +3,9 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { formatDecimals, METERS, parseAmount } from '@perennial/protocol'
-import { addingUp, columnDecimals, day, duration, range } from './format.ts'
+import { addingUp, columnDecimals, costDecimals, day, duration, range } from './format.ts'
 import * as f from './fixtures.ts'
+import * as books from './fixtures-books.ts'
 import { html } from './html.ts'
 import { appPage } from './pages/app.ts'
 import { deploymentPage } from './pages/deployment.ts'
@@ -67,11 +68,11 @@ function pagesWith(evil: string): string[] {
     deploymentPage({ deployment, app, log }, f.frame),
     repositoryPage({ estimate, notice }, f.frame),
     statementPage(
-      { account: f.account, app, rows: f.rows, names: new Map([[f.account.name, evil]]), older: 3n },
+      { account: books.account, app, rows: books.rows, names: new Map([[books.account.name, evil]]), older: 3n },
       f.frame,
     ),
-    ledgerPage({ shared: [{ account: f.account, title: evil }], apps }, f.frame),
-    pricesPage(f.prices, f.frame),
+    ledgerPage({ shared: [{ account: books.account, title: evil }], apps }, f.frame),
+    pricesPage(books.prices, f.frame),
     problemPage({ heading: evil, sentence: evil, nextStep: evil, id: evil }, f.frame),
     restingPage('frozen', { ...app, state: 'frozen' }, f.foreignFrame),
     restingPage('failing', app, f.foreignFrame, evil),
@@ -239,12 +240,14 @@ test('money on the front page: what came in is spent, kept or held, to the micro
 
 test('the debits of a statement are its credits', () => {
   const page = String(
-    statementPage({ account: f.account, app: f.app, rows: f.rows, names: f.names, older: null }, f.frame),
+    statementPage({ account: books.account, app: f.app, rows: books.rows, names: books.names, older: null }, f.frame),
   )
   const amounts = [...page.matchAll(/<span class="exact">([\d.,]+)<span class="tail">([\d\u2007]*)/g)].map(
     ([, head, tail]) => parseAmount((head! + tail!.replaceAll('\u2007', '')).replaceAll(',', '')),
   )
-  const sum = f.rows.reduce((total, { amount }) => total + amount, 0n)
+  const moved = books.rows.filter(({ kind }) => kind === 'transfer' || kind === 'post')
+  const sum = moved.reduce((total, { amount }) => total + amount, 0n)
+  assert.ok(moved.length < books.rows.length, 'a hold is no debit')
   assert.deepEqual(amounts.slice(-2), [sum, sum])
 })
 
@@ -265,6 +268,27 @@ test('beyond two years nobody promises a day', () => {
   assert.equal(paidUntil(far, f.NOW).replaceAll('\u00a0', ' '), 'after 21 Nov 2028')
   assert.match(daysLeft(far, f.NOW), /^2\u00a0years/)
   assert.equal(paidUntil({ earliest: null, latest: null, estimate: true }, f.NOW), 'no end in sight')
+})
+
+test('an app that nobody has paid for says so, instead of a date that nobody paid for', () => {
+  const app = {
+    ...f.app,
+    state: 'thrifty' as const,
+    purse: 0n,
+    reserve: 0n,
+    contributions: [],
+    money: { ...f.app.money, payers: 0 },
+  }
+  const page = String(appPage({ app, pay: f.payForm, log: [], notice: null }, f.frame))
+  assert.match(page, /nobody has paid yet/)
+  assert.ok(!page.includes('Under 3 days of money'))
+  assert.match(String(badge(app, f.NOW)), /not paid yet: anyone can/)
+})
+
+test('a sum of very little shows two digits of it', () => {
+  assert.equal(costDecimals([3n, 1n, 0n]), 6)
+  assert.equal(costDecimals([3_600n, 200n]), 4)
+  assert.equal(costDecimals([0n, 0n]), 2)
 })
 
 test('what an amount buys is rounded down', () => {

@@ -87,7 +87,8 @@ async function drawBadge({ site, visitor, frame }: Visit, slug: string): Promise
     headers: {
       'content-type': 'image/svg+xml',
       'content-security-policy': "default-src 'none'",
-      'cache-control': 'public, max-age=300',
+      // Always current: whoever shows it asks again.
+      'cache-control': 'no-cache',
       'access-control-allow-origin': '*',
       'cross-origin-resource-policy': 'cross-origin',
       'x-content-type-options': 'nosniff',

@@ -3,6 +3,7 @@ import { methods } from '@perennial/protocol'
 import { refuse } from '../refusal.ts'
 import { implement, openRpc, type Implementation, type StationHouse } from '../rpc/index.ts'
 import * as fixture from './fixtures.ts'
+import * as books from './fixtures-books.ts'
 import { openWeb, type Web } from './index.ts'
 
 export const ORIGIN = 'http://127.0.0.1:8080'
@@ -105,10 +106,10 @@ function handlers(done: TestSite['done'], state: TestSite['state']): Implementat
       }
     }),
     implement(methods.funding.recent, async () => ({ payments: [...fixture.payments] })),
-    implement(methods.ledger.account, async ({ input }) => ({ ...fixture.account, name: input.account })),
+    implement(methods.ledger.account, async ({ input }) => ({ ...books.account, name: input.account })),
     implement(methods.ledger.statement, async ({ input }) => ({
-      account: { ...fixture.account, name: input.account },
-      rows: [...fixture.rows],
+      account: { ...books.account, name: input.account },
+      rows: [...books.rows],
       next: null,
     })),
     implement(methods.node.info, async (_call, { identity, origins }) => ({
@@ -121,7 +122,7 @@ function handlers(done: TestSite['done'], state: TestSite['state']): Implementat
       asset: 'TEST',
       isolation: 'shared-kernel',
     })),
-    implement(methods.node.prices, async () => fixture.prices),
+    implement(methods.node.prices, async () => books.prices),
     implement(methods.node.totals, async () => fixture.totals),
   ]
 }

@@ -4,6 +4,7 @@ import { verifyResponse } from '@perennial/protocol'
 import { withRpc } from '../rpc/testing.ts'
 import { asVisitor, openSite, ORIGIN, type TestSite } from './testing.ts'
 import * as f from './fixtures.ts'
+import * as books from './fixtures-books.ts'
 
 async function withSite(work: (site: TestSite) => Promise<void>): Promise<void> {
   await withRpc(async ({ house }) => {
@@ -197,15 +198,15 @@ test('files are named by what they hold, kept for a year, and the sheet finds it
 
 test('a statement comes as CSV and JSON too, and each adds up', () =>
   withSite(async (site) => {
-    const csv = await (await site.get(`/ledger/${f.account.name}.csv`)).text()
+    const csv = await (await site.get(`/ledger/${books.account.name}.csv`)).text()
     const lines = csv
       .trim()
       .split('\r\n')
       .slice(1)
       .map((line) => line.split(','))
-    assert.equal(lines.length, f.rows.length)
-    const json = (await (await site.get(`/ledger/${f.account.name}.json`)).json()) as { rows: { micros: string }[] }
-    const sum = f.rows.reduce((total, { amount }) => total + amount, 0n)
+    assert.equal(lines.length, books.rows.length)
+    const json = (await (await site.get(`/ledger/${books.account.name}.json`)).json()) as { rows: { micros: string }[] }
+    const sum = books.rows.reduce((total, { amount }) => total + amount, 0n)
     assert.equal(
       json.rows.reduce((total, { micros }) => total + BigInt(micros), 0n),
       sum,

@@ -5,12 +5,12 @@ import { layout } from '../layout.ts'
 import { runwayChart, runwayTable } from '../charts/runway-chart.ts'
 import { contributionsTable, releasesTable } from '../parts/app-tables.ts'
 import { costAndIncome } from '../parts/costs.ts'
-import { activityLine, instances, isResting, moneyFigures, stateHead, until } from '../parts/app-live.ts'
+import { activityLine, instances, isResting, moneyFigures, standing, stateHead, until } from '../parts/app-live.ts'
 import { sectionHead } from '../parts/figures.ts'
 import { lastSeq, log } from '../parts/log.ts'
 import { notice } from '../parts/notice.ts'
 import { payBox } from '../parts/pay-box.ts'
-import { paidUntil } from '../parts/runway-text.ts'
+import { appPaidUntil } from '../parts/runway-text.ts'
 import { stateWord } from '../parts/state-pill.ts'
 import { repositoryLink } from '../parts/repository-link.ts'
 import type { App, AppView, Frame } from '../views.ts'
@@ -18,7 +18,7 @@ import type { App, AppView, Frame } from '../views.ts'
 export function appPage(view: AppView, frame: Frame): Html {
   const { app } = view
   const running = !isResting(app)
-  const body = html`${when(view.notice ?? standing(app), notice)}
+  const body = html`${view.notice === null ? standing(app) : notice(view.notice)}
     <div class="intro">
       ${stateHead(app)} ${when(app.description !== '', () => html`<p class="lead">${app.description}</p>`)}
       <p class="facts">
@@ -78,7 +78,7 @@ export function appPage(view: AppView, frame: Frame): Html {
       <section aria-labelledby="history">${sectionHead({ title: 'History', id: 'history' })}${changes(app)}</section>
       <section aria-labelledby="badge">
         ${sectionHead({ title: 'Badge', id: 'badge', fact: 'an image of 1 kB, always current' })}
-        <p><img src="/${app.slug}/badge.svg" alt="paid until ${paidUntil(app.runway, frame.now)}" height="28" /></p>
+        <p><img src="/${app.slug}/badge.svg" alt="paid until ${appPaidUntil(app, frame.now)}" height="28" /></p>
         <p class="mono">${app.page}/badge.svg</p>
       </section>
     </div>`
@@ -89,7 +89,7 @@ export function appPage(view: AppView, frame: Frame): Html {
 }
 
 export function appTitle(app: App, now: Date): string {
-  return `${app.name}, ${stateWord(app)}${isResting(app) ? ` since ${day(app.stateSince)}` : `, paid until ${paidUntil(app.runway, now)}`}`
+  return `${app.name}, ${stateWord(app)}${isResting(app) ? ` since ${day(app.stateSince)}` : `, paid until ${appPaidUntil(app, now)}`}`
 }
 
 function runwayPart(app: App, { now }: Frame): Html {
@@ -97,27 +97,6 @@ function runwayPart(app: App, { now }: Frame): Html {
   const runway = isResting(app) ? null : app.runway
   const chart = { history, balance: app.purse + app.reserve, reserve: app.reserve, runway, now }
   return html`${until(app, now)}${runwayChart(chart)}${runwayTable(chart)}`
-}
-
-/** What a visitor has to know first, unless they just did something. */
-function standing(app: App): AppView['notice'] {
-  if (app.deployment?.status === 'failed')
-    return { tone: 'bad', fact: 'The last deployment failed.', rest: app.deployment.problem ?? '' }
-  if (app.deployment?.status === 'waiting')
-    return { tone: 'frozen', fact: 'Nothing is built yet.', rest: app.deployment.problem ?? 'It waits for its turn.' }
-  if (app.state === 'low')
-    return {
-      tone: 'low',
-      fact: 'Under 14 days of money.',
-      rest: 'Everything runs on. A payment from anyone adds days.',
-    }
-  if (app.state === 'thrifty')
-    return {
-      tone: 'thrifty',
-      fact: 'Under 3 days of money.',
-      rest: 'Builds, workers and timed jobs are paused, and it sleeps when it is quiet. A payment from anyone starts them again.',
-    }
-  return null
 }
 
 function admin(app: App, frame: Frame): Content {

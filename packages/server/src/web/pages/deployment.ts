@@ -1,6 +1,6 @@
 /** A deployment under way: its steps, its log, what it cost so far and can cost at most. */
-import { formatDecimals } from '@perennial/protocol'
-import { columnDecimals, commit, NBSP } from '../format.ts'
+import { formatAmount, formatDecimals } from '@perennial/protocol'
+import { costDecimals, commit, NBSP } from '../format.ts'
 import { html, when, type Html } from '../html.ts'
 import { layout } from '../layout.ts'
 import { sectionHead, sums } from '../parts/figures.ts'
@@ -83,17 +83,17 @@ function noticeOf({ status, problem, app }: Deployment): Notice | null {
 export function costBox(deployment: Deployment, frame: Frame): Html {
   const { cost, ceiling, app, payer } = deployment
   const rows = deployment.steps.map((step) => ({ label: STEP_COSTS[step.name], amount: step.cost }))
-  const decimals = Math.max(4, columnDecimals(rows.map(({ amount }) => amount)))
+  const decimals = costDecimals(rows.map(({ amount }) => amount))
   const percent = ceiling > 0n ? Math.min(100, Number((cost * 1000n) / ceiling) / 10) : 0
   return html`<div class="sheet stack" id="cost">
     <p class="label">Cost so far</p>
     <p class="big">${formatDecimals(cost, decimals)} <span class="small soft">${frame.asset}</span></p>
-    ${sums({ caption: 'Cost so far', least: decimals, rows, total: { label: 'Together', amount: rows.reduce((sum, { amount }) => sum + amount, 0n) } })}
+    ${sums({ caption: 'Cost so far', rows, total: { label: 'Together', amount: rows.reduce((sum, { amount }) => sum + amount, 0n) } })}
     <svg class="meter" width="100%" height="10" role="img" aria-label="${percent}${NBSP}% of the ceiling used">
       <rect class="solid" width="${percent}%" height="10" />
     </svg>
     <p class="row small soft">
-      <span>${percent}${NBSP}% used</span><span class="push">stops at ${formatDecimals(ceiling, decimals)}</span>
+      <span>${percent}${NBSP}% used</span><span class="push">stops at ${formatAmount(ceiling)}</span>
     </p>
     <p class="small soft">${PAYERS[payer ?? 'none']}</p>
     ${deployment.status === 'running' ? html`<a class="button main full" href="/${app.slug}">See ${app.name}’s page</a>` : html`<a class="button full" href="/${app.slug}#pay">Pay for ${app.name} now</a>`}

@@ -24,22 +24,24 @@ const RENEW_SECONDS = 3
 /** `said`: why it does not answer, from whoever tried to wake it; the usual words otherwise. */
 export function restingPage(kind: RestingKind, app: App, frame: Frame, said?: string): Html {
   const page = `${frame.node}/${app.slug}`
+  const ranOut = kind === 'frozen' || kind === 'archived'
+  const payHere = ranOut || kind === 'waiting'
   const body = html`<div class="grid aside">
     <div>
       <div class="intro">
-        ${statePill(app, kind === 'frozen' || kind === 'archived' ? day(app.stateSince) : undefined)}
+        ${statePill(app, ranOut ? day(app.stateSince) : undefined)}
         <h1>${HEADINGS[kind](app.name)}</h1>
         <p class="lead">${kind === 'failing' && said ? said : sentence(kind, app)}</p>
       </div>
-      ${restingFigures(app)}
+      ${ranOut ? restingFigures(app) : null}
     </div>
     <div class="rise stack">
-      ${kind === 'waking' || kind === 'stopped' ? null : payBox({ app, heading: 'Bring it back', offers: app.money.offers, minimum: app.money.minimum, form: NO_FORM(app), more: false }, frame)}
+      ${payHere ? payBox({ app, heading: ranOut ? 'Bring it back' : 'Start it', offers: app.money.offers, minimum: app.money.minimum, form: NO_FORM(app), more: false }, frame) : null}
       ${when(app.commit, (commit) => html`<p class="small">${repositoryLink(app.repository, 'Its code')} <span class="soft">at commit ${short(commit.hash)}: run your own copy</span></p>`)}
       <p class="small"><a href="${page}">Its page</a> <span class="soft">books, log, releases</span></p>
     </div>
     <section aria-labelledby="how">
-      ${sectionHead({ title: 'How it got here', id: 'how' })}${pastChart({ history: app.money.history, balance: app.purse + app.reserve, still: app.stateSince, word: stateWord(app), now: frame.now })}${changes(app)}
+      ${sectionHead({ title: 'How it got here', id: 'how' })}${ranOut ? pastChart({ history: app.money.history, balance: app.purse + app.reserve, still: app.stateSince, word: stateWord(app), now: frame.now }) : null}${changes(app)}
     </section>
   </div>`
   const footer = html`This page is served by the node in place of the app.

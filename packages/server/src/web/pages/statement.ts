@@ -4,7 +4,7 @@ import { count, day, exactTime } from '../format.ts'
 import { html, when, type Html } from '../html.ts'
 import { layout } from '../layout.ts'
 import { pairs, sectionHead } from '../parts/figures.ts'
-import { transferTitle } from '../parts/transfer-words.ts'
+import { isStill, transferTitle } from '../parts/transfer-words.ts'
 import type { Frame, Row, StatementView } from '../views.ts'
 
 export function statementPage(view: StatementView, frame: Frame): Html {
@@ -53,9 +53,12 @@ function heading(view: StatementView): string {
   return name === 'commons' ? 'The commons' : name
 }
 
-/** One transfer a group: what it was, then its two entries. The footer's debits and credits are equal, and shown to be. */
+/**
+ * One transfer a group: what it was, then its two entries; a hold moves nothing and has none. The footer's debits and
+ * credits are equal, and shown to be.
+ */
 function transfers(view: StatementView, own: string): Html {
-  const sum = view.rows.reduce((total, { amount }) => total + amount, 0n)
+  const sum = view.rows.filter((row) => !isStill(row)).reduce((total, { amount }) => total + amount, 0n)
   return html`<table class="ledger sums">
     <thead>
       <tr>
@@ -79,6 +82,7 @@ function transfers(view: StatementView, own: string): Html {
 
 function transfer(view: StatementView, row: Row, own: string): Html {
   const [title, detail] = transferTitle(row)
+  const still = isStill(row)
   const side = (account: string) => {
     const name = nameOf(view, account)
     return name === own ? html`<b>${name}</b>` : name
@@ -88,24 +92,28 @@ function transfer(view: StatementView, row: Row, own: string): Html {
       <td>
         <span class="leaf nowrap" title="leaf ${row.leaf}">${count(row.seq)}</span>
         <time class="soft nowrap" datetime="${row.at.toISOString()}">${day(row.at)}, ${exactTime(row.at)}</time>
-        <b>${title}</b> <span class="soft">${detail}</span>
+        <b>${title}</b> <span class="soft">${still ? html`${formatExact(row.amount)} ` : null}${detail}</span>
       </td>
       <td></td>
       <td></td>
       <td class="r wide">${exact(row.balance)}</td>
     </tr>
-    <tr>
-      <td class="entry">${side(row.debit)}</td>
-      <td class="r">${exact(row.amount)}</td>
-      <td></td>
-      <td class="wide"></td>
-    </tr>
-    <tr>
-      <td class="entry">${side(row.credit)}</td>
-      <td></td>
-      <td class="r">${exact(row.amount)}</td>
-      <td class="wide"></td>
-    </tr>
+    ${
+      still
+        ? null
+        : html`<tr>
+              <td class="entry">${side(row.debit)}</td>
+              <td class="r">${exact(row.amount)}</td>
+              <td></td>
+              <td class="wide"></td>
+            </tr>
+            <tr>
+              <td class="entry">${side(row.credit)}</td>
+              <td></td>
+              <td class="r">${exact(row.amount)}</td>
+              <td class="wide"></td>
+            </tr>`
+    }
   </tbody>`
 }
 

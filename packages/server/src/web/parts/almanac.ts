@@ -4,7 +4,7 @@ import { hatches, runwayBar, runwayScale } from '../charts/runway-bar.ts'
 import { sparkline } from '../charts/sparkline.ts'
 import { html, type Html } from '../html.ts'
 import type { AppRow } from '../views.ts'
-import { daysLeft, runwayTime } from './runway-text.ts'
+import { daysLeft, isGranted, runwayTime } from './runway-text.ts'
 import { statePill } from './state-pill.ts'
 
 export function almanac(apps: readonly AppRow[], now: Date): Html {
@@ -41,9 +41,7 @@ function row(app: AppRow, now: Date): Html {
     <div class="r wide">${app.costPerDay === null ? '–' : formatAmount(app.costPerDay)}</div>
     <div class="bar">${runwayBar({ runway: app.runway, state: app.state, now })}</div>
     <div class="until">
-      ${runwayTime(app.runway, now)}<small
-        >${daysLeft(app.runway, now)}${app.runway.estimate ? ', estimate' : null}</small
-      >
+      ${isGranted(app) ? html`not paid yet<small>on the start allowance</small>` : html`${runwayTime(app.runway, now)}<small>${daysLeft(app.runway, now)}${app.runway.estimate ? ', estimate' : null}</small>`}
     </div>
     <a class="button tight" href="/${app.slug}#pay" aria-label="Pay for ${app.name}">Pay</a>
   </li>`

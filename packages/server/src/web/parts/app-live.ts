@@ -1,10 +1,11 @@
 /** The parts of an app's page that change while one looks. */
 import { formatAmount, formatExact } from '@perennial/protocol'
-import { bytes, clockTime, day, dayMonth } from '../format.ts'
-import { html, type Html } from '../html.ts'
-import type { App } from '../views.ts'
+import { bytes, clockTime, day, dayMonth, plural } from '../format.ts'
+import { html, type Content, type Html } from '../html.ts'
+import type { App, Notice } from '../views.ts'
 import { figures, perDay } from './figures.ts'
-import { runwayBasis, runwayTime } from './runway-text.ts'
+import { notice } from './notice.ts'
+import { isGranted, runwayBasis, runwayTime } from './runway-text.ts'
 import { activitySentence, statePill } from './state-pill.ts'
 
 export function stateHead(app: App): Html {
@@ -24,7 +25,11 @@ export function moneyFigures(app: App, now: Date): Html {
   return figures(
     [
       { label: 'Cost a day', figure: perDay(app.costPerDay), basis: '30-day mean' },
-      { label: 'Income a day', figure: formatAmount(money.incomePerDay), basis: `${money.payments} payments, 30 days` },
+      {
+        label: 'Income a day',
+        figure: formatAmount(money.incomePerDay),
+        basis: `${plural(money.payments, 'payment')}, 30 days`,
+      },
       { label: 'Purse', figure: formatAmount(app.purse), basis: `${charged}${unposted}` },
       {
         label: 'Reserve',
@@ -64,16 +69,54 @@ export function instances(app: App): Html {
   </table>`
 }
 
-/** The hero of the page: the day the money ends, or since when it has been at an end. */
+/** The hero of the page: the day the money ends, since when it has been at an end, or that nobody has paid yet. */
 export function until(app: App, now: Date): Html {
-  const resting = isResting(app)
+  const [label, date, basis] = hero(app, now)
   return html`<div id="until">
-    <p class="label">${resting ? 'Not paid for since' : 'Paid for until'}</p>
-    <p class="date">${resting ? day(app.stateSince) : runwayTime(app.runway, now)}</p>
-    <p class="small soft">
-      ${resting ? 'Its data is kept. Any payment starts it again.' : runwayBasis(app.runway, now)}
-    </p>
+    <p class="label">${label}</p>
+    <p class="date">${date}</p>
+    <p class="small soft">${basis}</p>
   </div>`
+}
+
+function hero(app: App, now: Date): readonly [label: string, date: Content, basis: string] {
+  if (isResting(app))
+    return ['Not paid for since', day(app.stateSince), 'Its data is kept. Any payment starts it again.']
+  if (isGranted(app))
+    return [
+      'Paid for until',
+      'nobody has paid yet',
+      'It runs on what the node gives to new apps: one CPU-minute a day. The first payment gives it more.',
+    ]
+  return ['Paid for until', runwayTime(app.runway, now), runwayBasis(app.runway, now)]
+}
+
+/** What a visitor has to know first; its place is there even when there is nothing to say. */
+export function standing(app: App): Html {
+  const said = standingNotice(app)
+  return html`<div id="standing">${said === null ? null : notice(said)}</div>`
+}
+
+function standingNotice(app: App): Notice | null {
+  const { deployment, state } = app
+  if (deployment?.status === 'failed')
+    return { tone: 'bad', fact: 'The last deployment failed.', rest: deployment.problem ?? '' }
+  if (deployment?.status === 'waiting')
+    return { tone: 'frozen', fact: 'Nothing is built yet.', rest: deployment.problem ?? 'It waits for its turn.' }
+  if (isGranted(app)) return null
+  if (state === 'low')
+    return {
+      tone: 'low',
+      fact: 'Under 14 days of money.',
+      rest: 'Everything runs on. A payment from anyone adds days.',
+    }
+  if (state === 'thrifty')
+    return {
+      tone: 'thrifty',
+      fact: 'Under 3 days of money.',
+      rest: 'Builds, workers and timed jobs are paused, and it sleeps when it is quiet. A payment from anyone starts them again.',
+    }
+  return null
 }
 
 export function activityLine(app: App): Html {

@@ -14,22 +14,26 @@ export function costAndIncome(app: App, frame: Frame): Html {
     id: 'costs',
     fact: `${plural(app.days.length, 'day')} to ${day(frame.now)}, ${frame.asset}`,
   })
-  const some = app.days.some(({ costs, income }) => income > 0n || costs.some(({ cost }) => cost > 0n))
-  if (!some)
-    return html`<section aria-labelledby="costs">
-      ${head}
-      <p class="soft">Nothing has been charged yet. Charges are posted each full hour, and stand here day by day.</p>
-    </section>`
+  const cost = app.days.some(({ costs }) => costs.some((one) => one.cost > 0n))
+  const income = app.days.some((one) => one.income > 0n)
   return html`<section aria-labelledby="costs">
     ${head}
-    <div class="grid charted">
+    <div class="grid ${cost ? 'charted' : ''}">
       <div class="stack">
-        <h3>Cost, by kind</h3>
-        ${costStack(app.days)}
-        <h3>Income, after the commons’ share</h3>
-        ${incomeBars(app.days)}
+        ${
+          cost
+            ? html`<h3>Cost, by kind</h3>
+                ${costStack(app.days)}`
+            : html`<p class="soft">No cost yet. Charges are posted each full hour, and stand here day by day.</p>`
+        }
+        ${
+          income
+            ? html`<h3>Income, after the commons’ share</h3>
+                ${incomeBars(app.days)}`
+            : null
+        }
       </div>
-      <div>${meanDay(app)}</div>
+      ${cost ? html`<div>${meanDay(app)}</div>` : null}
     </div>
   </section>`
 }

@@ -1,6 +1,6 @@
 /** Figures with their basis, rows that add up, and small facts. */
 import { formatAmount, formatDecimals, type Micros } from '@perennial/protocol'
-import { columnDecimals } from '../format.ts'
+import { costDecimals } from '../format.ts'
 import { html, when, type Content, type Html } from '../html.ts'
 
 export interface Figure {
@@ -30,18 +30,8 @@ export interface SumRow {
 }
 
 /** Rows that really add up, a single rule above the sum, a double rule below. `sum` is theirs, or this is a bug. */
-export function sums({
-  rows,
-  total,
-  caption,
-  least = 2,
-}: {
-  rows: readonly SumRow[]
-  total: SumRow
-  caption: string
-  least?: number
-}): Html {
-  const decimals = Math.max(least, columnDecimals(rows.map(({ amount }) => amount)))
+export function sums({ rows, total, caption }: { rows: readonly SumRow[]; total: SumRow; caption: string }): Html {
+  const decimals = costDecimals(rows.map(({ amount }) => amount))
   const sum = rows.reduce((so, { amount }) => so + amount, 0n)
   if (sum !== total.amount) throw new Error(`${caption}: the rows sum to ${sum}, the total says ${total.amount}`)
   const line = ({ label, amount }: SumRow) =>

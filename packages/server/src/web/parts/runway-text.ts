@@ -1,10 +1,20 @@
 /** Runway in words: the days between which the money ends, and how many those are. */
 import { day, DAY_MS, NBSP, range } from '../format.ts'
 import { html, type Html } from '../html.ts'
-import type { Runway } from '../views.ts'
+import type { AppSummary, Runway } from '../views.ts'
 
 /** Further ahead than this nobody promises a day. */
 const MONTHS_SHOWN = 24
+
+/** Nobody has paid yet, or nothing of it is left, and it runs all the same: on what the node gives to new apps. */
+export function isGranted({ state, purse, reserve }: Pick<AppSummary, 'state' | 'purse' | 'reserve'>): boolean {
+  return state !== 'frozen' && state !== 'archived' && purse === 0n && reserve === 0n
+}
+
+/** The same for an app: one that runs on a gift has no such date. */
+export function appPaidUntil(app: Pick<AppSummary, 'state' | 'purse' | 'reserve' | 'runway'>, now: Date): string {
+  return isGranted(app) ? 'not yet: it runs on the start allowance' : paidUntil(app.runway, now)
+}
 
 /** `12 Jan – 7 Feb 2027`, `after 21 Nov 2028`, `no end in sight`. */
 export function paidUntil({ earliest, latest }: Runway, now: Date): string {

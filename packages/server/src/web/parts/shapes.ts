@@ -62,6 +62,12 @@ const RINGS: Readonly<Record<string, Html>> = {
     stroke-width="2"
     stroke-dasharray="3 3.300"
   />`,
+  skipped: html`<circle cx="12" cy="12" r="10" fill="none" stroke="currentColor" stroke-width="2" /><path
+      d="M8 12h8"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="2"
+    />`,
   failed: html`<circle cx="12" cy="12" r="10" fill="none" stroke="currentColor" stroke-width="2" /><path
       d="m8 8 8 8m0-8-8 8"
       fill="none"
@@ -72,15 +78,14 @@ const RINGS: Readonly<Record<string, Html>> = {
 
 /** Ticked, turning, dashed or crossed ring. */
 export function ring(status: string): Html {
-  const known = status === 'skipped' ? 'waiting' : status
   return html`<svg
-    class="${known === 'failed' ? 'bad-ink' : 'leaf'}"
+    class="${status === 'failed' ? 'bad' : 'leaf'}"
     width="24"
     height="24"
     viewBox="0 0 24 24"
     aria-hidden="true"
   >
-    ${RINGS[known]}
+    ${RINGS[status]}
   </svg>`
 }
 

@@ -1,5 +1,5 @@
 /** Fetch, build, run: what each did, how long it took, what it cost. */
-import { columnDecimals, duration } from '../format.ts'
+import { costDecimals, duration } from '../format.ts'
 import { formatDecimals } from '@perennial/protocol'
 import { html, when, type Html } from '../html.ts'
 import type { Deployment, Step } from '../views.ts'
@@ -15,7 +15,7 @@ const WORDS: Readonly<Record<Step['status'], string>> = {
 }
 
 export function steps({ steps: shown }: Pick<Deployment, 'steps'>, now: Date): Html {
-  const decimals = Math.max(4, columnDecimals(shown.map(({ cost }) => cost)))
+  const decimals = costDecimals(shown.map(({ cost }) => cost))
   return html`<ol class="steps" id="steps">
     ${shown.map(
       (step) =>

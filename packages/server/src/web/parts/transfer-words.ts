@@ -5,7 +5,6 @@ const TITLES: Readonly<Record<string, string>> = {
   'contribution-commons': 'Contribution',
   'contribution-reserve': 'Contribution',
   'contribution-purse': 'Contribution',
-  hold: 'Hold',
   charge: 'Charge',
   'rent-reserve': 'Rent',
   'rent-commons': 'Rent',
@@ -26,15 +25,21 @@ const DETAILS: Readonly<Record<string, string>> = {
   'allowance-grant': 'for a new app',
 }
 
-const KINDS: Readonly<Partial<Record<Row['kind'], string>>> = {
-  hold: 'set aside, not yet spent',
-  post: 'what was set aside is spent',
-  void: 'what was set aside is free again',
-  expire: 'what was set aside is free again: it was not used in time',
+/** Nothing moves with these: money is set aside, or free again. */
+const STILL: Readonly<Partial<Record<Row['kind'], readonly [title: string, detail: string]>>> = {
+  hold: ['Hold', 'set aside, not spent'],
+  void: ['Hold ended', 'free again'],
+  expire: ['Hold expired', 'free again'],
+}
+
+export function isStill({ kind }: Pick<Row, 'kind'>): boolean {
+  return kind in STILL
 }
 
 export function transferTitle({ code, kind }: Pick<Row, 'code' | 'kind'>): readonly [title: string, detail: string] {
+  const still = STILL[kind]
+  if (still) return still
   const meter = /^charge-(.+)$/.exec(code)?.[1]
   if (meter) return ['Charge', meter]
-  return [TITLES[code] ?? code, KINDS[kind] ?? DETAILS[code] ?? '']
+  return [TITLES[code] ?? code, DETAILS[code] ?? '']
 }
