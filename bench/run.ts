@@ -29,8 +29,8 @@ needRoot('bench/run.ts')
 if (values.json) console.log = console.error
 await prepareMachine(debianPackages)
 for (const name of positionals.length > 0 ? positionals : benches) {
-  const { run } = (await import(`./${name}/bench.ts`)) as Bench
-  for await (const figure of run({ rounds, seconds })) {
+  const bench = (await import(`./${name}/bench.ts`)) as Bench
+  for await (const figure of bench.run({ rounds, seconds })) {
     if (values.json) process.stdout.write(`${JSON.stringify(figure)}\n`)
     else printRow(figure)
   }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { connect, type Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { newId } from '@perennial/protocol'
 import { raw, testApp, testGateway, visit } from './testing.ts'
 
@@ -105,6 +108,41 @@ test(
     assert.match(slow, /^HTTP\/1\.1 408/)
   },
 )
+
+test('an app gets only so many requests at once; the next one is told to come again', async () => {
+  const { promise: answer, resolve } = Promise.withResolvers<void>()
+  await using site = await testGateway({ perApp: 3 })
+  await using app = await testApp((_incoming, response) => void answer.then(() => response.end('done')))
+  await site.gateway.route({ app: newId(), host: 'a.localhost', address: '127.0.0.1', port: app.port })
+  const waiting = Array.from({ length: 3 }, () => visit(site.port, 'a.localhost'))
+  while ((await site.gateway.counts())[0]?.inFlight !== 3) await sleep(10)
+  const refused = await visit(site.port, 'a.localhost')
+  assert.equal(refused.status, 429)
+  assert.equal(refused.headers['retry-after'], '5')
+  assert.equal((await visit(site.port, '127.0.0.1')).status, 200)
+  resolve()
+  for (const one of await Promise.all(waiting)) assert.equal(one.text, 'done')
+})
+
+test('one client address gets only so many connections, whatever it does with them', async () => {
+  await using site = await testGateway({ perClient: 5 })
+  const own = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
+  const from = own.find(({ family, internal }) => family === 'IPv4' && !internal)?.address
+  assert.ok(from, 'this machine has no address but loopback')
+  const sockets: Socket[] = []
+  let closed = 0
+  for (let index = 0; index < 8; index++) {
+    const socket = connect({ port: site.port, host: '127.0.0.1', localAddress: from })
+    socket.on('error', () => undefined)
+    socket.on('close', () => closed++)
+    sockets.push(socket)
+  }
+  while (closed < 3) await sleep(10)
+  await sleep(50)
+  assert.equal(closed, 3)
+  assert.equal((await visit(site.port, '127.0.0.1')).status, 200)
+  for (const socket of sockets) socket.destroy()
+})
 
 test('a name that could carry a command is never told to HAProxy', async () => {
   await using site = await testGateway()

@@ -35,6 +35,8 @@ export interface GatewayOptions {
   readonly holdMs?: number
   /** Requests of one app under way at once. */
   readonly perApp?: number
+  /** Connections of one client address. */
+  readonly perClient?: number
 }
 
 export interface Gateway extends Router {
@@ -66,12 +68,14 @@ export async function openGateway(services: Services, options: GatewayOptions): 
   const stop = new AbortController()
 
   const set = async (route: Route) => {
+    const displaced: string[] = []
     if (routes.get(route.app)?.host !== route.host) {
       await storeHost(database, route)
-      for (const other of routes.values()) if (other.host === route.host) routes.delete(other.app)
+      for (const { app, host } of routes.values()) if (host === route.host && app !== route.app) displaced.push(app)
     }
+    for (const app of displaced) routes.delete(app)
     routes.set(route.app, route)
-    await plane.apply(route.app)
+    await Promise.all([route.app, ...displaced].map((app) => plane.apply(app)))
   }
 
   let reading: Promise<Count[]> | null = null
@@ -129,7 +133,8 @@ export async function openGateway(services: Services, options: GatewayOptions): 
       await set({ app: appId(app), host: hostName(host), endpoint: null })
     },
     async unroute({ app }) {
-      await deleteHost(database, appId(app))
+      if (!routes.has(appId(app))) return
+      await deleteHost(database, app)
       routes.delete(app)
       await plane.apply(app)
     },
@@ -170,7 +175,7 @@ async function template({ config }: Services, options: GatewayOptions, folder: s
     threads: 1,
     connections: Math.max(100, Math.min(10_000, Math.floor((descriptors - 1000) / 2))),
     perApp: options.perApp ?? 500,
-    perClient: 500,
+    perClient: options.perClient ?? 500,
   }
 }
 

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { Agent, request, type Server } from 'node:http'
-import { connect } from 'node:net'
+import { Agent, request } from 'node:http'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { newId } from '@perennial/protocol'
 import type { Gateway } from './gateway.ts'
 import { testApp, testGateway, visit, type TestGateway } from './testing.ts'
+import { openWebSocket, speakWebSocket } from './testing-websocket.ts'
 
 const scale = Number(process.env['TEST_SCALE'] ?? 1)
 const local = (port: number) => ({ address: '127.0.0.1', port })
@@ -66,11 +65,11 @@ test('counts are neither lost nor doubled when the node dies, and only grow when
 test('a node that starts again adopts the HAProxy that still runs, routes and open WebSockets included', async () => {
   await using site = await testGateway()
   await using app = await testApp('hello')
-  echoUpgrades(app.server)
+  speakWebSocket(app.server)
   const [id, gone] = [newId(), newId()]
   await site.gateway.route({ app: id, host: 'a.localhost', ...local(app.port) })
   await site.gateway.route({ app: gone, host: 'gone.localhost', ...local(app.port) })
-  const socket = await upgrade(site.port, 'a.localhost')
+  const socket = await openWebSocket(site.port, 'a.localhost')
   const before = await masterOf(site)
   await site.services.database.query('delete from gateway_host where app = $1', [gone])
   const gateway = await site.reopen()
@@ -136,12 +135,12 @@ test(
   async () => {
     await using site = await testGateway({ slots: 2 })
     await using app = await testApp('hello')
-    echoUpgrades(app.server)
+    speakWebSocket(app.server)
     const ids = Array.from({ length: 9 }, () => newId())
     const route = (index: number) =>
       site.gateway.route({ app: ids[index]!, host: `a${index}.localhost`, ...local(app.port) })
     await route(0)
-    const socket = await upgrade(site.port, 'a0.localhost')
+    const socket = await openWebSocket(site.port, 'a0.localhost')
     let done = false
     let answered = 0n
     const agent = new Agent({ keepAlive: true })
@@ -241,39 +240,4 @@ function get(port: number, host: string, agent: Agent): Promise<string> {
     )
     outgoing.end()
   })
-}
-
-/** A server that says back whatever comes over an upgraded connection, as a WebSocket server would. */
-function echoUpgrades(server: Server): void {
-  server.on('upgrade', (incoming, socket) => {
-    socket.on('error', () => socket.destroy())
-    const accept = createHash('sha1').update(
-      `${incoming.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`,
-    )
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n')
-    socket.write(`Sec-WebSocket-Accept: ${accept.digest('base64')}\r\n\r\n`)
-    socket.pipe(socket)
-  })
-}
-
-async function upgrade(port: number, host: string) {
-  const socket = connect(port, '127.0.0.1')
-  const next = () => new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(chunk.toString())))
-  const head = next()
-  socket.write(
-    `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n`,
-  )
-  socket.write('Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
-  assert.match(await head, /^HTTP\/1\.1 101/)
-  return {
-    say(text: string) {
-      const answer = next()
-      socket.write(text)
-      return answer
-    },
-    async close() {
-      socket.destroy()
-      await sleep(50)
-    },
-  }
 }

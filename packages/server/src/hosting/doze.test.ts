@@ -17,7 +17,7 @@ test('no request is lost while an app is frozen and thawed again and again', { t
   let done = false
   const freezer = (async () => {
     while (!done) {
-      if ((await app.exclusive(app.dozeAndLook)) === 'frozen') frozen++
+      if ((await app.exclusive(() => app.dozeAndLook())) === 'frozen') frozen++
       else busy++
       await sleep(Math.random() * 30)
     }

@@ -85,7 +85,8 @@ export async function openHostingBench(environment: Readonly<Record<string, stri
       for (;;) {
         const now = (await node.hosting.activities([app.id])).get(app.id) ?? 'none'
         if (now === activity) return
-        if (Date.now() > deadline) throw new Error(`it is ${now}, not ${activity}: ${await self.printed(app)}`)
+        if (Date.now() > deadline)
+          throw new Error(`it is ${now}, not ${activity}: ${(await self.printed(app)).join('\n')}`)
         await pause()
       }
     },
