@@ -17,6 +17,7 @@ interface Up {
   readonly tookMs: number
   readonly node: string
   readonly app: string
+  said(): string
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
@@ -58,6 +59,7 @@ test('up --sample gives a funded app at its own host name; killed or stopped, it
       assert.deepEqual(processesOf(data), [])
       running = await up()
       assert.ok(running.tookMs < 20_000, `it took ${running.tookMs} ms`)
+      assert.doesNotMatch(running.said(), /deploying|paid/, 'what is there already is left as it is')
     })
 
     await t.test('killed with kill -9, it leaves nothing that the next start cannot deal with', async () => {
@@ -96,7 +98,7 @@ async function startUp(data: string, port: number): Promise<Up> {
     child.kill(signal)
     return (await ended)[0]
   }
-  return { process: child, tookMs: performance.now() - startedMs, node, app, stop }
+  return { process: child, tookMs: performance.now() - startedMs, node, app, said: () => said, stop }
 }
 
 function pidOf(data: string, name: string): number {

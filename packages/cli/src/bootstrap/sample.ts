@@ -102,9 +102,8 @@ export async function runSample(options: {
 }
 
 async function findApp(client: Client, url: string): Promise<App | undefined> {
-  const { apps } = granted(await client.call(methods.apps.list, {}))
-  const plain = (text: string) => text.replace(/\.git$/, '')
-  return apps.find(({ repository }) => plain(repository) === plain(url))
+  const { app } = granted(await client.call(methods.apps.quote, { url }))
+  return app === null ? undefined : granted(await client.call(methods.apps.get, { app: app.id }))
 }
 
 async function fund(client: Client, app: App, say: (line: string) => void): Promise<void> {
