@@ -19,10 +19,6 @@ export type Weakness =
   | { readonly gone: 'its own processes' }
   /** It is on the network of the cage's host. */
   | { readonly gone: 'its own network' }
-  /** It keeps the capabilities of its user namespace. */
-  | { readonly gone: 'no capabilities' }
-  /** Files with a setuid bit run as their owner. */
-  | { readonly gone: 'nosuid' }
   /** Its folders in memory have no size. */
   | { readonly gone: 'sizes in memory' }
 
@@ -41,7 +37,6 @@ export interface Weakened {
 
 /** The parts of an OCI configuration that are changed. */
 interface OciConfig {
-  process: { capabilities: Record<string, string[]>; user: { uid: number }; noNewPrivileges: boolean }
   mounts: { destination: string; source: string; type: string; options: string[] }[]
   linux: { namespaces: { type: string; path?: string }[]; seccomp?: object }
 }
@@ -63,7 +58,7 @@ export async function runWeakened(
 }
 
 export function weaken(config: OciConfig, weakness: Weakness): OciConfig {
-  const { mounts, linux, process: run } = config
+  const { mounts, linux } = config
   switch (weakness.gone) {
     case 'its own files': {
       const bind = { destination: weakness.to, source: weakness.from, type: 'bind', options: ['rbind', 'rw'] }
@@ -85,17 +80,6 @@ export function weaken(config: OciConfig, weakness: Weakness): OciConfig {
       )
       return { ...config, linux: { ...linux, namespaces } }
     }
-    case 'no capabilities': {
-      const all = ['CAP_SYS_ADMIN', 'CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_PTRACE', 'CAP_MKNOD', 'CAP_DAC_OVERRIDE']
-      const capabilities = Object.fromEntries(Object.keys(run.capabilities).map((set) => [set, all]))
-      return { ...config, process: { ...run, capabilities } }
-    }
-    case 'nosuid':
-      return {
-        ...config,
-        process: { ...run, noNewPrivileges: false },
-        mounts: mounts.map((one) => ({ ...one, options: one.options.filter((word) => word !== 'nosuid') })),
-      }
     case 'sizes in memory':
       return {
         ...config,
