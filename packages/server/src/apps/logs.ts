@@ -6,6 +6,7 @@
  * one costs nothing and learns what it missed.
  */
 import type { Clock } from '../clock.ts'
+import type { Transaction } from '../database.ts'
 import type { Services } from '../services.ts'
 import { LogBudget } from './log-budget.ts'
 import { insertLines, lastLines, linesAfter, logBounds, trimLines, type NewLine } from './queries/logs.ts'
@@ -26,14 +27,19 @@ export interface LogLine {
 export type LineText = string | { readonly text: string; readonly level?: LogLevel; readonly at?: Date }
 
 export interface Logs {
-  /** Resolves when the lines are stored; a line over the budget is counted instead. */
-  append(app: string, source: LogSource, lines: readonly LineText[]): Promise<void>
+  /**
+   * Resolves when the lines are stored; a line over the budget is counted instead. `along` is done in the same
+   * transaction: how far the lines' reader has come, so that a killed one neither loses nor repeats any.
+   */
+  append(app: string, source: LogSource, lines: readonly LineText[], along?: Along): Promise<void>
   /** After a line, oldest first; without `after` the newest lines, oldest first. */
   tail(wanted: LogTail): Promise<LogLine[]>
   /** Every line after `after` (default: those to come) until `signal` aborts. */
   follow(app: string, signal: AbortSignal, options?: { after?: bigint; source?: LogSource }): AsyncIterable<LogLine>
   close(): Promise<void>
 }
+
+export type Along = (tx: Transaction) => Promise<unknown>
 
 export interface LogTail {
   readonly app: string
@@ -60,6 +66,7 @@ interface Writer {
   turn: Promise<unknown>
   waiting: NewLine[]
   waitingBytes: number
+  along: Along[]
 }
 
 export function openLogs(services: Pick<Services, 'database' | 'clock' | 'diagnostics'>): Logs {
@@ -81,6 +88,7 @@ export function openLogs(services: Pick<Services, 'database' | 'clock' | 'diagno
         turn: Promise.resolve(),
         waiting: [],
         waitingBytes: 0,
+        along: [],
       }
       writers.set(app, writer)
     }
@@ -89,11 +97,13 @@ export function openLogs(services: Pick<Services, 'database' | 'clock' | 'diagno
 
   /** Stores whatever waits by now: callers that come meanwhile share the next batch. */
   const flush = async (app: string, writer: Writer): Promise<void> => {
-    while (writer.waiting.length > 0) {
+    while (writer.waiting.length > 0 || writer.along.length > 0) {
       const lines = writer.waiting.slice()
+      const along = writer.along.slice()
       try {
-        const next = await insertLines(database, app, lines)
+        const next = await insertLines(database, app, { lines, along })
         writer.waiting.splice(0, lines.length)
+        writer.along.splice(0, along.length)
         writer.waitingBytes -= bytesOf(lines)
         writer.untrimmed += lines.length
         if (writer.untrimmed >= TRIM_EVERY) {
@@ -109,8 +119,9 @@ export function openLogs(services: Pick<Services, 'database' | 'clock' | 'diagno
     }
   }
 
-  const store = (app: string, writer: Writer, lines: readonly NewLine[]): Promise<void> => {
+  const store = (app: string, writer: Writer, lines: readonly NewLine[], along?: Along): Promise<void> => {
     writer.waiting.push(...lines)
+    if (along) writer.along.push(along)
     writer.waitingBytes += bytesOf(lines)
     const turn = writer.turn.then(() => flush(app, writer))
     writer.turn = turn.catch(() => undefined)
@@ -137,7 +148,7 @@ export function openLogs(services: Pick<Services, 'database' | 'clock' | 'diagno
       : linesAfter(database, { app, source, limit }, after)
 
   return {
-    async append(app, source, lines) {
+    async append(app, source, lines, along) {
       const writer = writerOf(app)
       const now = clock.now()
       const kept: NewLine[] = []
@@ -153,7 +164,7 @@ export function openLogs(services: Pick<Services, 'database' | 'clock' | 'diagno
           reportLater(app, writer)
         }
       }
-      if (kept.length > 0) await store(app, writer, kept)
+      if (kept.length > 0 || along) await store(app, writer, kept, along)
     },
     tail,
     async *follow(app, signal, { after, source } = {}) {

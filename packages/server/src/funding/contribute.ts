@@ -79,7 +79,7 @@ export interface Contribute {
 const LONGEST_NAME = 100
 
 export function openContribute(services: Services, deps: ContributeDeps): Contribute {
-  const { database, clock, events } = services
+  const { database, clock, diagnostics, events } = services
   const { ledger, accounts, apps, metering, priceBook, rails, crash } = deps
 
   const split = async (app: string, amount: Micros, pending = 0n): Promise<Parts> => {
@@ -107,6 +107,7 @@ export function openContribute(services: Services, deps: ContributeDeps): Contri
 
   const post = async (row: ContributionRow): Promise<Contribution> => {
     if (row.posted && row.seq !== null) return receipt(row, row.seq)
+    diagnostics.debug('phase', { phase: 'post', app: row.app })
     const results = await ledger.post(await chain(row))
     crash('contribution-posted')
     const seq = results[0]?.seq

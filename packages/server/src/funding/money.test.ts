@@ -23,6 +23,8 @@ type Act =
   | { readonly do: 'hold' | 'build'; readonly app: number; readonly build: number; readonly micros: bigint }
   | { readonly do: 'keep'; readonly app: number; readonly sizeBytes: number }
   | { readonly do: 'wait'; readonly ms: number }
+  /** The next question to the database fails; or it is answered, and nobody hears of it. */
+  | { readonly do: 'hiccup'; readonly of: 'transaction' | 'query'; readonly answered: boolean }
   | { readonly do: 'follow' | 'sample' | 'restart' }
 
 const app = fc.nat(APPS - 1)
@@ -67,12 +69,22 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('hiccup' as const),
+      of: fc.constantFrom('transaction' as const, 'query' as const),
+      answered: fc.boolean(),
+    }),
+  },
+  {
     weight: 5,
     arbitrary: fc.record({
       do: fc.constantFrom('follow' as const, 'sample' as const, 'sample' as const, 'restart' as const),
     }),
   },
 )
+
+const HICCUP = 'the connection was lost'
 
 /** Steps one after the other; the acts of a step at the same time. */
 const story = fc.array(fc.array(act, { minLength: 1, maxLength: 4 }), { minLength: 4, maxLength: 14 })
@@ -93,7 +105,19 @@ async function tell(bench: FundedBench, steps: readonly (readonly Act[])[]): Pro
   let instances = 0
   const running = new Map<string, string[]>(apps.map((id) => [id, []]))
 
+  const { database } = bench.services
+  const whole = { transaction: database.transaction.bind(database), query: database.query.bind(database) }
+  const hiccup = (of: 'transaction' | 'query', answered: boolean): void => {
+    const once = async (...question: unknown[]) => {
+      Object.assign(database, whole)
+      if (answered) await (whole[of] as (...asked: unknown[]) => Promise<unknown>)(...question)
+      throw new Error(HICCUP)
+    }
+    Object.assign(database, { [of]: once })
+  }
+
   const perform = async (one: Act): Promise<void> => {
+    if (one.do === 'hiccup') return hiccup(one.of, one.answered)
     if (one.do === 'wait') return bench.clock.advance(one.ms)
     if (!('app' in one)) {
       if (one.do === 'follow') await bench.funding.follow()
@@ -148,11 +172,20 @@ async function tell(bench: FundedBench, steps: readonly (readonly Act[])[]): Pro
   }
 
   for (const step of steps) {
-    await Promise.all(step.map(perform))
-    if (step.some((one) => one.do === 'restart')) await bench.restart()
+    const tried = await Promise.allSettled(step.map(perform))
+    for (const one of tried) if (one.status === 'rejected' && !String(one.reason).includes(HICCUP)) throw one.reason
+    if (step.some((one) => one.do === 'restart')) {
+      Object.assign(database, whole)
+      await bench.restart()
+    }
     await bench.assertSound()
   }
+  Object.assign(database, whole)
+  await bench.funding.recover()
   for (const id of apps) await bench.metering.settle(id)
+  for (const id of apps) await bench.metering.collectRent(id)
+  await bench.clock.advance(90_000_000)
+  await bench.metering.sample()
   await bench.assertSound()
 
   const balance = async (name: string) => (await bench.accounts.balance(name)).balance
@@ -160,9 +193,17 @@ async function tell(bench: FundedBench, steps: readonly (readonly Act[])[]): Pro
   for (const id of apps) names.push(accountOf.purse(id), accountOf.reserve(id), accountOf.clearing(id))
   const balances = await Promise.all(names.map(balance))
   const all = balances.reduce((sum, one) => sum + one, 0n)
-  const given = [...paid.values()].reduce((sum, one) => sum + one, 20_000n)
-  assert.equal(all, given, 'what was paid in is what there is')
-  const [books] = await bench.services.database.query<{ charged: bigint }>(
+  const stored = await database.query<{ id: string; amount: bigint }>(
+    'select id, amount from contribution where posted_at is not null',
+  )
+  for (const [id, amount] of paid)
+    assert.equal(stored.find((row) => row.id === id)?.amount, amount, 'what was acknowledged is there')
+  assert.equal(
+    all,
+    stored.reduce((sum, row) => sum + row.amount, 20_000n),
+    'what was paid in is what there is',
+  )
+  const [books] = await database.query<{ charged: bigint }>(
     `select (select coalesce(sum(charged), 0) from usage_interval)::bigint
           + (select coalesce(sum(from_purse + from_reserve + from_commons), 0) from rent_charge)::bigint as charged`,
   )

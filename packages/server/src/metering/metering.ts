@@ -90,6 +90,7 @@ export interface Metering extends BuildMeter, Rent, Reports {
 }
 
 const TICK_MS = 1_000
+const CLOSE_MS = 5_000
 
 export async function openMetering(services: Services, deps: MeteringDeps): Promise<Metering> {
   const { clock, database, diagnostics } = services
@@ -166,8 +167,15 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
     },
     async close() {
       stop.abort()
-      await looping
-      await rounds.checkpoint()
+      const timer = new AbortController()
+      const last = async () => {
+        await looping
+        await rounds.checkpoint()
+      }
+      // A database that does not come back must not keep the node: what is not stored now is read again at start.
+      const failed = (error: unknown) => diagnostics.warn('metering closed without a last checkpoint', { error })
+      await Promise.race([last().catch(failed), clock.sleep(CLOSE_MS, timer.signal)])
+      timer.abort()
     },
   }
 }

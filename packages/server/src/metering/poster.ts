@@ -38,6 +38,7 @@ export function openPoster(services: Pick<Services, 'database' | 'clock' | 'diag
 
   const post = async (intervals: readonly Closed[]): Promise<string[]> => {
     const chains = await Promise.all(intervals.map(chain))
+    diagnostics.debug('phase', { phase: 'post', intervals: chains.length })
     const results = await ledger.post(chains.flat())
     crash('posted')
     const posted: string[] = []

@@ -91,6 +91,7 @@ export async function openRounds(
 
   /** Everything that changed, closed intervals first of all: a stream is never stored without what it closed. */
   const store = async (): Promise<void> => {
+    if (closing.length > 0) diagnostics.debug('phase', { phase: 'charge', intervals: closing.length })
     await meters.store(closing)
     unposted.push(...closing)
     closing = []
@@ -198,6 +199,7 @@ export async function openRounds(
         if (stream.ended !== null) return { refused: stream.ended }
         if (!known) meters.add(stream, instance)
         stream.startedMs ??= now()
+        stream.dry = false
         try {
           await store()
           crash('attached')

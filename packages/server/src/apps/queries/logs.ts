@@ -1,5 +1,5 @@
 /** SQL of log lines. */
-import type { Database, Queryable } from '../../database.ts'
+import type { Database, Queryable, Transaction } from '../../database.ts'
 import type { LogLine, LogLevel } from '../logs.ts'
 
 export interface NewLine {
@@ -9,9 +9,16 @@ export interface NewLine {
   readonly text: string
 }
 
+export interface NewLines {
+  readonly lines: readonly NewLine[]
+  /** Done in the same transaction. */
+  readonly along: readonly ((tx: Transaction) => Promise<unknown>)[]
+}
+
 /** Numbers and stores the lines, in order; returns the number after the last. */
-export async function insertLines(database: Database, app: string, lines: readonly NewLine[]): Promise<bigint> {
+export async function insertLines(database: Database, app: string, { lines, along }: NewLines): Promise<bigint> {
   return database.transaction(async (tx) => {
+    for (const also of along) await also(tx)
     // The head's row lock orders writers, so that a reader who saw line n has seen every line before it.
     const [head] = await tx.query<{ next: bigint }>(
       `insert into log_head (app, next) values ($1, 1 + $2::bigint)
