@@ -17,7 +17,7 @@ export interface Identity {
    * Gives its bearer an admin's power over one app, on a loopback node and over TEST money only (DESIGN §8): for
    * whoever deployed in a browser and wants to stop the app from a shell.
    */
-  adminToken(app: string): string
+  readonly adminToken: (app: string) => string
 }
 
 export function openIdentity({ clock }: Pick<Services, 'clock'>, keys: Keys): Identity {

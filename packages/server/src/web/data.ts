@@ -11,8 +11,11 @@ const PAGE_ROWS = 40
 export class Data {
   readonly #rpc: Rpc
 
-  constructor(rpc: Rpc) {
+  readonly #adminToken: (app: string) => string
+
+  constructor(rpc: Rpc, adminToken: (app: string) => string) {
     this.#rpc = rpc
+    this.#adminToken = adminToken
   }
 
   /** Of calls that only a broken node refuses. */
@@ -40,7 +43,8 @@ export class Data {
     const log = await this.log(app.id, caller)
     const usual = app.money.offers[1]?.amount ?? null
     const pay: PayForm = { id: newId(), chosen: usual, other: '', name: '', error: null, ...shown.pay }
-    return { app, pay, log, notice: shown.notice ?? null }
+    const adminToken = app.mayAdminister ? this.#adminToken(app.id) : null
+    return { app, pay, log, notice: shown.notice ?? null, adminToken }
   }
 
   async appAlone(slug: string, caller: Caller): Promise<App> {

@@ -57,7 +57,8 @@ interface Listener {
 type Message = { readonly event: string; readonly data: string; readonly id?: string }
 
 const LOOK_EVERY_MS = 1000
-const HEARTBEAT_EVERY = 15
+/** The gateway closes a connection on which nothing was said for a minute. */
+const HEARTBEAT_MS = 15_000
 const MAX_LISTENERS = 2000
 const MAX_PER_ADDRESS = 64
 /** A reader who is this far behind is cut off; the browser comes back and goes on where it was. */
@@ -72,7 +73,8 @@ export function openLive({ clock, diagnostics }: { clock: Clock; diagnostics: Di
     for (let tick = 1; !watch.stop.signal.aborted; tick++) {
       try {
         tell(watch, await look(watch.after))
-        if (tick % HEARTBEAT_EVERY === 0) broadcast(watch, { event: 'still', data: 'here' })
+        if (tick % Math.max(1, Math.floor(HEARTBEAT_MS / everyMs)) === 0)
+          broadcast(watch, { event: 'still', data: 'here' })
       } catch (error) {
         diagnostics.debug(`the live page ${name} could not be looked at; the next second tries again`, { error })
       }

@@ -63,8 +63,11 @@ function pagesWith(evil: string): string[] {
   const pay = { ...f.payForm, other: evil, name: evil, error: evil }
   return [
     frontPage({ ...f.front, apps, payments, refused: { url: evil, sentence: evil } }, f.frame),
-    appPage({ app, pay, log, notice }, f.frame),
-    appPage({ app: { ...app, mayAdminister: true, stopped: true }, pay, log: [], notice: null }, f.frame),
+    appPage({ app, pay, log, notice, adminToken: null }, f.frame),
+    appPage(
+      { app: { ...app, mayAdminister: true, stopped: true }, pay, log: [], notice: null, adminToken: null },
+      f.frame,
+    ),
     deploymentPage({ deployment, app, log }, f.frame),
     repositoryPage({ estimate, notice }, f.frame),
     statementPage(
@@ -279,7 +282,7 @@ test('an app that nobody has paid for says so, instead of a date that nobody pai
     contributions: [],
     money: { ...f.app.money, payers: 0 },
   }
-  const page = String(appPage({ app, pay: f.payForm, log: [], notice: null }, f.frame))
+  const page = String(appPage({ app, pay: f.payForm, log: [], notice: null, adminToken: null }, f.frame))
   assert.match(page, /nobody has paid yet/)
   assert.ok(!page.includes('Under 3 days of money'))
   assert.match(String(badge(app, f.NOW)), /not paid yet: anyone can/)
@@ -302,7 +305,7 @@ test('what an amount buys is rounded down', () => {
 
 test('a page says its state and its date in its title', () => {
   assert.match(
-    String(appPage({ app: f.app, pay: f.payForm, log: [], notice: null }, f.frame)),
+    String(appPage({ app: f.app, pay: f.payForm, log: [], notice: null, adminToken: null }, f.frame)),
     /<title>fieldnotes, running, paid until 12.Jan – 7.Feb.2027 · Perennial<\/title>/,
   )
 })

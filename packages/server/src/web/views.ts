@@ -67,6 +67,8 @@ export interface AppView {
   readonly pay: PayForm
   readonly log: readonly LogLine[]
   readonly notice: Notice | null
+  /** Of the app, for its admin alone. */
+  readonly adminToken: string | null
 }
 
 export interface DeploymentView {

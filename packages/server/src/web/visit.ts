@@ -20,7 +20,7 @@ export interface Arrival {
 
 export interface Site extends Pick<Services, 'clock' | 'diagnostics'> {
   readonly rpc: Rpc
-  readonly identity: Pick<Identity, 'sessions' | 'adminToken'>
+  readonly identity: Pick<Identity, 'sessions'>
   readonly data: Data
   readonly live: Live
   readonly frame: () => Frame

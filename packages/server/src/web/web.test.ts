@@ -155,11 +155,13 @@ test('a form that is not ours, not theirs, or not from here does nothing', () =>
 test('only its admin sees how to stop an app, and only they can', () =>
   withSite(async (site) => {
     const { cookie, token, body } = await asVisitor(await site.get(APP))
-    assert.ok(!body.includes(`${APP}/stop`))
+    assert.ok(!body.includes(`${APP}/stop`) && !body.includes('OC-Admin-Token'))
     const answer = await site.post(`${APP}/stop`, { token }, { cookie, origin: ORIGIN })
     assert.equal(answer.status, 409)
     assert.match(await answer.text(), /Only the admin of this app may do that/)
     assert.deepEqual(site.done, [])
+    site.state.app = { ...site.state.app, mayAdminister: true }
+    assert.match(await (await site.get(APP)).text(), /OC-Admin-Token: [\w-]{22}/)
   }))
 
 test('another host name is told so before anything is looked up', () =>

@@ -45,7 +45,7 @@ export async function openWeb(services: Pick<Services, 'clock' | 'diagnostics'>,
   const info = await rpc.call(methods.node.info, {}, { did: null, via: 'none', address: '127.0.0.1' })
   if (isRefusal(info)) throw new Error(`the node does not say who it is: ${info.sentence}`)
   const frame = (): Frame => ({ asset: info.asset, now: services.clock.now(), node: '', token: null })
-  const data = new Data(rpc)
+  const data = new Data(rpc, deps.identity.adminToken)
   const live = openLive(services)
   const site = routes({ ...deps, ...services, data, live, frame })
   const servers = new Set<Server>()

@@ -43,7 +43,7 @@ export function appPage(view: AppView, frame: Frame): Html {
           },
           frame,
         )}
-        ${activityLine(app)} ${admin(app, frame)}
+        ${activityLine(app)} ${admin(view, frame)}
       </div>
       <section aria-label="Figures">${moneyFigures(app, frame.now)}</section>
     </div>
@@ -99,17 +99,29 @@ function runwayPart(app: App, { now }: Frame): Html {
   return html`${until(app, now)}${runwayChart(chart)}${runwayTable(chart)}`
 }
 
-function admin(app: App, frame: Frame): Content {
+function admin({ app, adminToken }: AppView, frame: Frame): Content {
   if (!app.mayAdminister) return null
   const act = app.stopped ? ['run', 'Run it again'] : ['stop', 'Stop it']
   return html`<div class="row">
-    ${[act, ['deploy', 'Deploy the newest commit']].map(
-      ([path, words]) =>
-        html`<form method="post" action="/${app.slug}/${path}">
-          <input type="hidden" name="token" value="${frame.token ?? ''}" /><button class="tight">${words}</button>
-        </form>`,
-    )}<span class="small soft">You deployed it, so you may.</span>
-  </div>`
+      ${[act, ['deploy', 'Deploy the newest commit']].map(
+        ([path, words]) =>
+          html`<form method="post" action="/${app.slug}/${path}">
+            <input type="hidden" name="token" value="${frame.token ?? ''}" /><button class="tight">${words}</button>
+          </form>`,
+      )}<span class="small soft">You deployed it, so you may.</span>
+    </div>
+    ${when(
+      adminToken,
+      (token) =>
+        html`<details class="small">
+          <summary>From a shell, too</summary>
+          <p class="soft">
+            Whoever sends this token with a call may stop and run the app, on this machine and for TEST money only. Keep
+            it to yourself.
+          </p>
+          <pre>OC-Admin-Token: ${token}</pre>
+        </details>`,
+    )}`
 }
 
 function latestDeployment({ deployment }: App): Content {
