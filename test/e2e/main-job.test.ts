@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { chmodSync, rmSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { isRefusal, methods } from '@perennial/protocol'
 import { gitRemote, openTestNode, until } from '@perennial/testnet'
-import { dearPriceBook } from './prices.ts'
+import { dearMemory } from './prices.ts'
 
 const SERVER = `
 const http = require('node:http')
@@ -17,12 +15,11 @@ const HELLO = {
 }
 
 test('a repository becomes an app that runs while it is paid for, freezes, and comes back by anyone’s payment', async () => {
-  const prices = dearPriceBook()
-  chmodSync(dirname(prices), 0o755)
+  using prices = dearMemory(500n)
   await using remote = await gitRemote({ repositories: { 'octo/hello': HELLO } })
   await using node = await openTestNode({
     remotes: [remote],
-    env: { PERENNIAL_PRICE_BOOK: prices, PERENNIAL_ALLOWANCE: '0' },
+    env: { PERENNIAL_PRICE_BOOK: prices.path, PERENNIAL_ALLOWANCE: '0' },
   })
 
   // Nobody has paid and the node gives nothing: the app waits, visibly, and nothing is built.
@@ -57,5 +54,4 @@ test('a repository becomes an app that runs while it is paid for, freezes, and c
   await node.fund(slug, 1_000_000n)
   await node.appWhen(slug, 'runs again', (app) => app.activity === 'awake', 60_000)
   assert.equal(await (await node.visit(slug, '/')).text(), 'commit one\n')
-  rmSync(dirname(prices), { recursive: true })
 })

@@ -1,13 +1,19 @@
-/** Prices at which a small app uses up a payment while a test waits: memory costs some 0.01 a second. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+/** Prices at which a small app uses up a payment while a test waits. */
+import { mkdtempSync, rmSync, writeFileSync, chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { DEFAULT_PRICE_BOOK, formatPriceBook } from '@perennial/protocol'
 
-/** A price book file, readable by the node's user. */
-export function dearPriceBook(): string {
+export interface Prices extends Disposable {
+  /** Of a price book file that the node's user can read. */
+  readonly path: string
+}
+
+/** Memory costs `microsPerMibSecond` for each MiB and second; all else costs what it always does. */
+export function dearMemory(microsPerMibSecond: bigint): Prices {
   const folder = mkdtempSync('/var/tmp/pn-prices-')
+  chmodSync(folder, 0o755)
   const path = join(folder, 'prices.json')
-  const prices = { ...DEFAULT_PRICE_BOOK.prices, memory: { micros: 1n, per: 2_097_152n } }
-  writeFileSync(path, formatPriceBook({ ...DEFAULT_PRICE_BOOK, prices }))
-  return path
+  const memory = { micros: microsPerMibSecond, per: 2n ** 20n * 1000n }
+  writeFileSync(path, formatPriceBook({ ...DEFAULT_PRICE_BOOK, prices: { ...DEFAULT_PRICE_BOOK.prices, memory } }))
+  return { path, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
 }
