@@ -208,4 +208,12 @@ async function tell(bench: FundedBench, steps: readonly (readonly Act[])[]): Pro
           + (select coalesce(sum(from_purse + from_reserve + from_commons), 0) from rent_charge)::bigint as charged`,
   )
   assert.equal(await balance(accountOf.provider(PROVIDER)), books!.charged, 'what was charged is what the provider has')
+  const hours = await database.query<{ charged: bigint; hours: bigint }>(
+    `select sum(charged)::bigint as charged,
+            sum(greatest(1, floor(extract(epoch from ended_at) / 3600) - floor(extract(epoch from started_at) / 3600)) - 1)::bigint + 1 as hours
+       from usage_interval where cause = 'run'
+      group by app, payer, floor(extract(epoch from started_at) / 3600)`,
+  )
+  for (const hour of hours)
+    assert.ok(hour.charged <= hour.hours * bench.metering.maxBurn.run, 'the public maximum burn holds')
 }

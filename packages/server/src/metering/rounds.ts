@@ -83,9 +83,15 @@ export async function openRounds(
     }
   }
 
+  /** A gateway that is away holds up nobody's meters: what it counts is in its next answer. */
+  const uncounted = (error: unknown): [] => {
+    diagnostics.warn('requests cannot be counted just now; trying again', { error })
+    return []
+  }
+
   const read = () =>
     reads(async () => {
-      const [readings, counts] = await Promise.all([sources.read(), sources.requests()])
+      const [readings, counts] = await Promise.all([sources.read(), sources.requests().catch(uncounted)])
       meters.apply(readings, counts)
     })
 
