@@ -24,6 +24,8 @@ export const appUid = 1000
 
 /** Part of its memory limit that Node's heap may use; V8 itself sees the whole machine's memory. */
 const heapShare = 0.7
+/** What sockets may hold unread, next to its memory limit. */
+const socketShare = 0.25
 const sharedMemoryBytes = 16 * 1024 * 1024
 const idsEach = 65_536
 
@@ -104,8 +106,13 @@ function ociConfig(at: Instance, { spec, parts, folder }: { spec: SandboxSpec; p
       cgroupsPath: cgroupOf(at, spec.id),
       resources: {
         devices: [{ allow: false, access: 'rwm' }],
-        // Twice the memory: v2 counts swap apart and could not move a sleeping sandbox there otherwise.
-        memory: { limit: memoryBytes, ...(parts.cgroups.swapLimits && { swap: 2 * memoryBytes }) },
+        memory: {
+          limit: memoryBytes,
+          // Twice the memory: v2 counts swap apart and could not move a sleeping sandbox there otherwise.
+          ...(parts.cgroups.swapLimits && { swap: 2 * memoryBytes }),
+          // v1 counts the kernel's buffers of sockets apart, and only where they have a limit.
+          ...(parts.cgroups.version === 'v1' && { kernelTCP: Math.floor(memoryBytes * socketShare) }),
+        },
         pids: { limit: pids },
         cpu: { shares: 256, quota: cpuPercent * 1000, period: 100_000 },
         // All of a sandbox ends when one of its processes is ended for want of memory; v1 cannot say that.

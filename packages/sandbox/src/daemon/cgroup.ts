@@ -79,17 +79,22 @@ function v1(mounts: Map<string, string>): Cgroups {
       const memory = reader(at('memory', path, 'memory.stat'))
       const oom = reader(at('memory', path, 'memory.oom_control'))
       const kernel = existsSync(kernelFile) ? reader(kernelFile) : undefined
+      const sockets = reader(at('memory', path, 'memory.kmem.tcp.usage_in_bytes'))
       return {
         read() {
           const stat = memory.text()
           return {
             cpuNs: BigInt(cpu.text().trim()),
-            memoryBytes: value(stat, 'total_rss') + value(stat, 'total_shmem') + BigInt(kernel?.text().trim() ?? 0),
+            memoryBytes:
+              value(stat, 'total_rss') +
+              value(stat, 'total_shmem') +
+              BigInt(kernel?.text().trim() ?? 0) +
+              BigInt(sockets.text().trim()),
             oomKills: Number(value(oom.text(), 'oom_kill')),
             majorFaults: value(stat, 'total_pgmajfault'),
           }
         },
-        close: () => [cpu, memory, oom, kernel].forEach((file) => file?.close()),
+        close: () => [cpu, memory, oom, kernel, sockets].forEach((file) => file?.close()),
       }
     },
     frozen: (path) => !['THAWED', ''].includes(readIfThere(at('freezer', path, 'freezer.state')).trim()),
@@ -122,7 +127,7 @@ function v2(top: string): Cgroups {
           const stat = memory.text()
           return {
             cpuNs: value(cpu.text(), 'usage_usec') * 1000n,
-            memoryBytes: value(stat, 'anon') + value(stat, 'shmem') + kernelBytes(stat),
+            memoryBytes: value(stat, 'anon') + value(stat, 'shmem') + value(stat, 'sock') + kernelBytes(stat),
             oomKills: Number(value(events.text(), 'oom_kill')),
             majorFaults: value(stat, 'pgmajfault'),
           }

@@ -145,7 +145,7 @@ export async function egressByAddress(at: Instance): Promise<Map<string, bigint>
  * Calls `lost` when somebody removed the table, as reloading the host's own firewall does: it holds the only
  * rules between sandboxes and the host, so it must be back at once.
  */
-export function watchRules(at: Instance, lost: () => void): { close(): void } {
+export function watchRules(at: Instance, lost: () => void): void {
   // It ends with us, however we end.
   const argv = ['--pdeathsig', 'KILL', 'nft', 'monitor', 'tables']
   const child = spawn('setpriv', argv, { stdio: ['ignore', 'pipe', 'ignore'] })
@@ -153,7 +153,6 @@ export function watchRules(at: Instance, lost: () => void): { close(): void } {
     if (text.includes(`delete table inet ${at.nftTable}\n`)) lost()
   })
   child.on('error', (error) => console.error('nft monitor:', error.message))
-  return { close: () => void child.kill() }
 }
 
 interface Element {

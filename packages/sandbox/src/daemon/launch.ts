@@ -8,7 +8,7 @@ import { socketName } from '../verbs.ts'
 import { answers } from './server.ts'
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
-const startTimeoutMs = 30_000
+const startTimeoutMs = 60_000
 
 export interface LaunchOptions {
   readonly root: string
