@@ -64,6 +64,39 @@ test('control: without that size they take 40 MiB', async () => {
   assert.match(said, new RegExp(`^${40 * mebibyte} bytes$`, 'm'))
 })
 
+/**
+ * What was sent and is not read lies in the kernel, in buffers of sockets. Unless they are counted, sixty connections
+ * to oneself hold some two hundred MiB, and a few hundred more all that the machine has for TCP.
+ */
+const unread = `
+import { connect, createServer } from 'node:net'
+createServer((socket) => socket.pause()).listen(7000, '127.0.0.1')
+const chunk = Buffer.alloc(65536)
+let held = 0
+for (let i = 0; i < 60; i++) {
+  const socket = connect(7000, '127.0.0.1')
+  const send = () => { while (socket.write(chunk)) held += chunk.length }
+  socket.on('connect', send).on('drain', send).on('error', () => undefined)
+}
+setTimeout(() => { console.log(Math.floor(held / 1048576)); process.exit() }, 2500)`
+const sockets = (mebibytes: number) =>
+  spec({
+    id: 'sockets',
+    image: 'node-26',
+    argv: ['node', '--input-type=module', '-e', unread],
+    limits: limited(mebibytes),
+  })
+
+test('memory in the kernel’s buffers of sockets is limited too', async () => {
+  const { said } = await runPayload(cage.client, sockets(128))
+  assert.ok(Number(said) < 64, `${said} MiB were held`)
+})
+
+test('control: with room for 768 MiB the same sockets hold more than 100', async () => {
+  const { said } = await runPayload(cage.client, sockets(768))
+  assert.ok(Number(said) > 100, `only ${said} MiB were held`)
+})
+
 /** As the program of the sandbox itself: the shell in between would live on and end with its own code. */
 function shell(line: string): string[] {
   return ['sh', '-c', `exec ${line}`]

@@ -102,7 +102,7 @@ const machines: Record<string, Machine | undefined> = {
           // movz for the lowest 16 bits, movk for the others.
           return (part === 0 ? 0xd280_0000 : 0xf280_0000) + part * 0x20_0000 + half * 32 + register
         })
-      const words = [...[0, 1, 2, 3, 4, 5].flatMap((register) => load(register, values[register] ?? 0n))]
+      const words = [0, 1, 2, 3, 4, 5].flatMap((register) => load(register, values[register] ?? 0n))
       words.push(...load(8, BigInt(number)), 0xd400_0001)
       // str x0, [x9]
       if (keepAt !== undefined) words.push(...load(9, keepAt), 0xf900_0120)
