@@ -38,8 +38,7 @@ const MOST_SOCKETS = 24
 
 /** What `npm config` says: user, global and environment settings, as npm itself merges them. */
 export async function npmSettings(): Promise<RegistrySettings> {
-  const { stdout } = await promisify(execFile)('npm', ['config', 'list', '--json'], { cwd: '/', maxBuffer: 2 ** 20 })
-  const all = JSON.parse(stdout) as Record<string, unknown>
+  const all = (await askNpm()) ?? fromEnvironment(process.env)
   const text = (key: string) => (typeof all[key] === 'string' && all[key] !== '' ? all[key] : undefined)
   const url = text('registry')
   if (url === undefined) throw new Error('npm names no registry; set one: npm config set registry <url>')
@@ -52,6 +51,23 @@ export async function npmSettings(): Promise<RegistrySettings> {
     ...(httpsProxy === undefined ? {} : { httpsProxy }),
     ...(noProxy === undefined ? {} : { noProxy }),
   }
+}
+
+/** Undefined where there is no npm in reach: root's may lie in root's home. */
+async function askNpm(): Promise<Record<string, unknown> | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)('npm', ['config', 'list', '--json'], { cwd: '/', maxBuffer: 2 ** 20 })
+    return JSON.parse(stdout) as Record<string, unknown>
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** What `perennial up` asked root's npm for and passed on: npm_config_registry, npm_config_https_proxy, … */
+function fromEnvironment(environment: NodeJS.ProcessEnv): Record<string, unknown> {
+  const set = Object.entries(environment).filter(([name]) => name.startsWith('npm_config_'))
+  return Object.fromEntries(set.map(([name, value]) => [name.slice('npm_config_'.length).replaceAll('_', '-'), value]))
 }
 
 export function openRegistry(
