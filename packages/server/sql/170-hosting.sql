@@ -11,7 +11,8 @@ create table instance (
   address    text,
   started_at timestamptz not null,
   since      timestamptz not null,
-  logged_at  timestamptz,        -- everything it printed until then is in the app's log
+  log_inode  bigint,             -- everything it printed up to this place of its sandbox's log file
+  log_offset bigint,             -- is in the app's log
   reason     text                -- why it is gone, in words
 );
 create index instance_live on instance (app) where state <> 'gone';

@@ -7,7 +7,7 @@ import type { Services } from '../services.ts'
 import { permitted } from '@perennial/protocol'
 import { openKeeper, type Keeper, type KeeperDeps } from './keeper.ts'
 import { openPrinted, type Printed } from './printed.ts'
-import { instanceById, liveInstances, setInstance, setLogged, type Instance } from './queries.ts'
+import { instanceById, liveInstances, setInstance, setPrinted, type Instance } from './queries.ts'
 import { APP_PORT } from './spec.ts'
 
 export type HostingDeps = Omit<KeeperDeps, 'carryOut'>
@@ -65,18 +65,22 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
   const stop = new AbortController()
   let running: Promise<unknown> | undefined
 
-  const carry = async (instance: Pick<Instance, 'id' | 'app' | 'loggedAt'>): Promise<void> => {
-    let one = printed.get(instance.id)
-    if (!one) {
-      one = openPrinted(logs, { app: instance.app, path: sandbox.logPath(instance.id), loggedAt: instance.loggedAt })
-      printed.set(instance.id, one)
-    }
-    const at = await one.carry()
-    if (at) await setLogged(database, instance.id, at)
+  const printedOf = (instance: Instance): Printed => {
+    const known = printed.get(instance.id)
+    if (known) return known
+    const { id, app, logInode: inode, logOffset: offset } = instance
+    const opened = openPrinted(logs, {
+      app,
+      path: sandbox.logPath(id),
+      place: inode === null || offset === null ? null : { inode, offset },
+      save: (tx, place) => setPrinted(tx, id, place),
+    })
+    printed.set(id, opened)
+    return opened
   }
   const carryTurn = serial()
   const carryOut = async (instance: Instance): Promise<void> => {
-    await carryTurn(() => carry(instance))
+    await carryTurn(() => printedOf(instance).finish())
     printed.delete(instance.id)
   }
 
@@ -208,7 +212,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
         every('the look at instances', LOOK_MS, look),
         every('carrying over what apps print', CARRY_MS, () =>
           carryTurn(async () => {
-            for (const row of await liveInstances(database)) await carry(row)
+            for (const row of await liveInstances(database)) await printedOf(row).carry()
           }),
         ),
       ])
@@ -216,11 +220,15 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     async close({ serving = false } = {}) {
       stop.abort()
       await running
-      if (serving) return
-      const live = new Set((await liveInstances(database)).map(({ app }) => app))
-      for (const app of keepers.keys()) live.add(app)
-      await Promise.all([...live].map((app) => inTurn(app, (keeper) => keeper.close())))
+      if (!serving) await haltAll()
+      for (const one of printed.values()) await one.close()
     },
+  }
+
+  async function haltAll(): Promise<void> {
+    const live = new Set((await liveInstances(database)).map(({ app }) => app))
+    for (const app of keepers.keys()) live.add(app)
+    await Promise.all([...live].map((app) => inTurn(app, (keeper) => keeper.close())))
   }
 
   /** What a killed node left half-way: its usage is counted and charged, then it goes. */

@@ -112,7 +112,8 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       state: 'starting',
       address: null,
       since: startedAt,
-      loggedAt: null,
+      logInode: null,
+      logOffset: null,
       reason: null,
     }
     const unpaid = await metering.attach({ app: app.id, instance: instance.id, payer })
@@ -263,6 +264,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
         router,
         ...where,
         freeze: async () => {
+          diagnostics.debug('phase', { phase: 'freeze', app: appId })
           await set(instance, 'asleep')
           await sandbox.freeze({ id: instance.id })
         },

@@ -1,101 +1,146 @@
 /**
- * Carries what instances print from the sandbox's log file to the app's public log.
+ * Carries what an instance prints from its sandbox's log file to the app's public log.
  *
  *   2026-11-21T08:40:02.123456789+00:00 stdout F listening on 8080       (k8s-file; P: the line goes on)
  *
- * How far it came is a time, stored after the lines: a node killed in between finds those lines in the log and
- * leaves them out, so that none is lost and none is doubled.
+ * How far it came, a place in the file, is stored in the transaction that stores the lines: a node killed at any
+ * moment goes on with the next line. A full log is replaced by a new file; the old one is read to its end first.
  */
-import { open } from 'node:fs/promises'
-import type { LineText, LogLine, Logs } from '../apps/index.ts'
+import { open, stat, type FileHandle } from 'node:fs/promises'
+import type { LineText, Logs } from '../apps/index.ts'
+import type { Transaction } from '../database.ts'
 
 const CHUNK_BYTES = 256 * 1024
 /** A line that never ends is cut; the log's own limit is lower still. */
 const LONGEST_BYTES = 64 * 1024
-const RECENT = 500
+
+/** Everything before this place of this file is in the app's log. */
+export interface PrintedPlace {
+  readonly inode: bigint
+  readonly offset: bigint
+}
 
 export interface PrintedSource {
   readonly app: string
   readonly path: string
-  /** Everything until then was carried over by an earlier process. */
-  readonly loggedAt: Date | null
+  readonly place: PrintedPlace | null
+  readonly save: (tx: Transaction, place: PrintedPlace) => Promise<unknown>
 }
 
 export interface Printed {
-  /** Carries over what is new; the time of the last line, or null if there was none. */
-  carry(): Promise<Date | null>
+  /** Carries over what is new. */
+  carry(): Promise<void>
+  /** The same, for the last time: a line that it began and did not end counts as one. */
+  finish(): Promise<void>
+  close(): Promise<void>
 }
 
-export function openPrinted(logs: Pick<Logs, 'append' | 'tail'>, source: PrintedSource): Printed {
-  let offset = 0
-  let inode = 0
-  let rest = Buffer.alloc(0)
-  let partial = ''
-  let known: Set<string> | null = null
-  let fromMs = source.loggedAt?.getTime() ?? 0
+interface OpenFile {
+  readonly handle: FileHandle
+  readonly inode: bigint
+  /** Where the first line starts that is not stored yet; `rest` holds what was read from there on. */
+  offset: bigint
+  rest: Buffer
+}
 
-  const read = async (): Promise<Buffer> => {
-    const file = await open(source.path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null
+export function openPrinted(logs: Pick<Logs, 'append'>, source: PrintedSource): Printed {
+  let file: OpenFile | null = null
+  let place = source.place
+
+  /** The file that has this name now; null while there is none that may be read. */
+  async function openCurrent(): Promise<OpenFile | null> {
+    const handle = await open(source.path).catch((error: NodeJS.ErrnoException) => {
+      // Not made yet, removed, or made by conmon a moment ago and not yet opened up to the node.
+      if (error.code === 'ENOENT' || error.code === 'EACCES') return null
       throw error
     })
-    if (!file) return Buffer.alloc(0)
-    try {
-      const { ino, size } = await file.stat()
-      // A full log starts over as another file.
-      if (ino !== inode || size < offset) {
-        inode = ino
-        offset = 0
-        rest = Buffer.alloc(0)
+    if (!handle) return null
+    const { ino, size } = await handle.stat({ bigint: true })
+    const known = place?.inode === ino && place.offset <= size ? place.offset : 0n
+    return { handle, inode: ino, offset: known, rest: Buffer.alloc(0) }
+  }
+
+  /** What stands in the file behind what was read; stored with the place behind its last whole line. */
+  async function carryFrom(from: OpenFile, { last = false } = {}): Promise<void> {
+    for (;;) {
+      const at = Number(from.offset) + from.rest.length
+      const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, Math.max(0, (await from.handle.stat()).size - at)))
+      const { bytesRead } = await from.handle.read(chunk, 0, chunk.length, at)
+      from.rest = Buffer.concat([from.rest, chunk.subarray(0, bytesRead)])
+      const { lines, sizeBytes } = linesOf(from.rest, last && bytesRead === 0)
+      if (sizeBytes > 0) {
+        const next = { inode: from.inode, offset: from.offset + BigInt(sizeBytes) }
+        await logs.append(source.app, 'web', lines, (tx) => source.save(tx, next))
+        place = next
+        from.offset = next.offset
+        from.rest = Buffer.from(from.rest.subarray(sizeBytes))
       }
-      const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, size - offset))
-      const { bytesRead } = await file.read(chunk, 0, chunk.length, offset)
-      offset += bytesRead
-      return chunk.subarray(0, bytesRead)
-    } finally {
-      await file.close()
+      if (bytesRead === 0) return
     }
   }
 
+  async function carry(options?: { last: boolean }): Promise<void> {
+    file ??= await openCurrent()
+    if (!file) return
+    await carryFrom(file, options)
+    const inode = await inodeOf(source.path)
+    if (inode === null || inode === file.inode) return
+    const now = await openCurrent()
+    if (!now) return
+    // Replaced: what was written to the old file since it was read a moment ago is its end.
+    await carryFrom(file, { last: true })
+    await file.handle.close()
+    file = now
+    await carryFrom(file, options)
+  }
+
+  async function close(): Promise<void> {
+    await file?.handle.close()
+    file = null
+  }
+
   return {
-    async carry() {
-      known ??= await recent(logs, source.app)
-      let last: Date | null = null
-      for (;;) {
-        const chunk = await read()
-        if (chunk.length === 0) return last
-        rest = Buffer.concat([rest, chunk])
-        const lines: { at: Date; text: string; level: 'out' | 'err' }[] = []
-        for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-          const line = parse(rest.subarray(0, end).toString())
-          rest = rest.subarray(end + 1)
-          if (!line || line.at.getTime() < fromMs) continue
-          partial = (partial + line.text).slice(0, LONGEST_BYTES)
-          if (!line.whole) continue
-          lines.push({ at: line.at, level: line.level, text: partial })
-          partial = ''
-        }
-        const fresh = lines.filter((line) => !known?.has(markOf(line)))
-        if (fresh.length > 0) await logs.append(source.app, 'web', fresh satisfies LineText[])
-        const end = lines.at(-1)
-        if (end) {
-          last = end.at
-          fromMs = end.at.getTime()
-        }
-        if (chunk.length < CHUNK_BYTES) return last
-      }
+    carry,
+    async finish() {
+      await carry({ last: true })
+      await close()
     },
+    close,
   }
 }
 
-/** What the end of the log holds already. */
-async function recent(logs: Pick<Logs, 'tail'>, app: string): Promise<Set<string>> {
-  const lines = await logs.tail({ app, source: 'web', limit: RECENT })
-  return new Set(lines.map((line: LogLine) => markOf(line)))
+async function inodeOf(path: string): Promise<bigint | null> {
+  return stat(path, { bigint: true }).then(
+    ({ ino }) => ino,
+    () => null,
+  )
 }
 
-function markOf({ at, text }: { at: Date; text: string }): string {
-  return `${at.getTime()} ${text}`
+/**
+ * The lines that have ended, and how many bytes they take. A line in parts ends with its last part, when the other
+ * stream prints in between, or when nothing follows (`last`).
+ */
+function linesOf(bytes: Buffer, last: boolean): { lines: LineText[]; sizeBytes: number } {
+  const lines: PrintedLine[] = []
+  let sizeBytes = 0
+  let begun: PrintedLine | null = null
+  for (let start = 0, end = bytes.indexOf(10); end >= 0; start = end + 1, end = bytes.indexOf(10, start)) {
+    const part = parse(bytes.subarray(start, end).toString())
+    if (begun && part && begun.level !== part.level) {
+      lines.push(begun)
+      begun = null
+    }
+    if (part) begun = begun ? { ...part, text: (begun.text + part.text).slice(0, LONGEST_BYTES) } : part
+    if (begun && !begun.whole) continue
+    if (begun) lines.push(begun)
+    begun = null
+    sizeBytes = end + 1
+  }
+  if (begun && last) {
+    lines.push(begun)
+    sizeBytes = bytes.length
+  }
+  return { lines: lines.map(({ at, level, text }) => ({ at, level, text })), sizeBytes }
 }
 
 interface PrintedLine {

@@ -1,5 +1,6 @@
 /** The rows of instances. */
 import type { Queryable } from '../database.ts'
+import type { PrintedPlace } from './printed.ts'
 
 export type InstanceState = 'starting' | 'awake' | 'asleep' | 'stopping' | 'gone'
 
@@ -16,12 +17,14 @@ export interface Instance {
   readonly address: string | null
   readonly startedAt: Date
   readonly since: Date
-  readonly loggedAt: Date | null
+  /** How far its output was carried over (printed.ts). */
+  readonly logInode: bigint | null
+  readonly logOffset: bigint | null
   readonly reason: string | null
 }
 
 const COLUMNS = `id, app, release, deployment, payer, state, address, started_at as "startedAt", since,
-  logged_at as "loggedAt", reason`
+  log_inode as "logInode", log_offset as "logOffset", reason`
 
 export type NewInstance = Pick<Instance, 'id' | 'app' | 'release' | 'deployment' | 'payer' | 'startedAt'>
 
@@ -51,8 +54,8 @@ export async function setInstance(database: Queryable, change: InstanceChange): 
   )
 }
 
-export async function setLogged(database: Queryable, id: string, at: Date): Promise<void> {
-  await database.query('update instance set logged_at = $2 where id = $1', [id, at])
+export async function setPrinted(on: Queryable, id: string, { inode, offset }: PrintedPlace): Promise<void> {
+  await on.query('update instance set log_inode = $2, log_offset = $3 where id = $1', [id, inode, offset])
 }
 
 /** All that may still have a sandbox, oldest first. */
