@@ -5,6 +5,7 @@ import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import test from 'node:test'
+import { until } from '@perennial/testnet'
 import { cleanEnvironment, confined } from '../../packages/cli/src/bootstrap/confine.ts'
 import { findUser } from '../../packages/cli/src/bootstrap/user.ts'
 
@@ -22,7 +23,7 @@ test('a PostgreSQL that was killed with its node recovers, and a stale pid file 
   using folder = dataFolder()
   const first = await use(folder.path)
   const pidFile = join(folder.path, 'data/postmaster.pid')
-  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0])
+  const pid = pidOf(folder.path)
   process.kill(pid, 'SIGKILL')
   first.child.kill('SIGKILL')
   await once(first.child, 'exit')
@@ -30,6 +31,19 @@ test('a PostgreSQL that was killed with its node recovers, and a stale pid file 
   writeFileSync(pidFile, readFileSync(pidFile, 'utf8').replace(String(pid), String(process.pid)))
   const second = await use(folder.path, 'close')
   assert.deepEqual(second.said, { rows: 2, adopted: false })
+})
+
+test('a PostgreSQL that is killed alone is started again by whoever has it open', async () => {
+  using folder = dataFolder()
+  const first = await use(folder.path)
+  const pid = pidOf(folder.path)
+  process.kill(pid, 'SIGKILL')
+  const ready = () => readFileSync(join(folder.path, 'data/postmaster.pid'), 'utf8').split('\n')[7]?.trim() === 'ready'
+  await until('another one accepts connections', () => pidOf(folder.path) !== pid && ready(), 120_000)
+  first.child.kill('SIGKILL')
+  await once(first.child, 'exit')
+  const second = await use(folder.path, 'close')
+  assert.deepEqual(second.said, { rows: 2, adopted: true })
 })
 
 test('nobody else can reach the socket', async () => {
@@ -44,6 +58,11 @@ function dataFolder(): { path: string } & Disposable {
   assert.ok(user, 'the user perennial exists')
   chownSync(path, user.uid, user.gid)
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** Of the folder's server; throws while there is none. */
+function pidOf(folder: string): number {
+  return Number(readFileSync(join(folder, 'data/postmaster.pid'), 'utf8').split('\n')[0])
 }
 
 async function use(folder: string, how = 'wait'): Promise<{ said: unknown; child: ChildProcess }> {

@@ -2,14 +2,15 @@
  * The node's private PostgreSQL: the distribution's binaries, a unix socket in a 0700 folder, nobody else's.
  *
  * It outlives a killed node on purpose: whoever opens the folder next adopts the running server, which is
- * quicker and safer than recovering a second time. Only a clean close stops it. The folder is the identity:
- * `data/` holds the cluster, and losing it loses the ledger.
+ * quicker and safer than recovering a second time. Killed itself, it is started again by the node that has it open.
+ * Only a clean close stops it. The folder is the identity: `data/` holds the cluster, and losing it loses the ledger.
  */
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import type { Diagnostics } from './diagnostics.ts'
@@ -31,6 +32,8 @@ const MAX_FOLDER_BYTES = 92
 /** Recovery after a crash reads the log since the last checkpoint: minutes on a slow disk. */
 const START_SECONDS = '600'
 const MAX_LOG_BYTES = 16 * 2 ** 20
+/** How soon the death of the server is noticed. */
+const LOOK_MS = 250
 
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '',
@@ -53,15 +56,41 @@ export async function openCluster(options: { folder: string; diagnostics: Diagno
   if (!existsSync(join(data, 'PG_VERSION'))) await makeCluster(data)
   const control = binaryFor(readFileSync(join(data, 'PG_VERSION'), 'utf8').trim(), 'pg_ctl')
 
+  const server = { control, data, folder, diagnostics }
   const adopted = await isRunning(data)
   if (adopted) diagnostics.info('a PostgreSQL of this node was still running; adopted', { folder })
-  else await startServer({ control, data, folder, diagnostics })
+  else await startServer(server)
 
   await makeDatabase(folder)
+  const stop = new AbortController()
+  const guarding = guard(server, stop.signal)
   const close = async () => {
+    stop.abort()
+    await guarding
     if (await isRunning(data)) await run(control, ['stop', '-D', data, '-m', 'fast', '-w', '-t', START_SECONDS])
   }
   return { url: urlOf(folder, DATABASE), adopted, close, [Symbol.asyncDispose]: close }
+}
+
+interface Server {
+  readonly control: string
+  readonly data: string
+  readonly folder: string
+  readonly diagnostics: Diagnostics
+}
+
+/** Nobody else would start it again: everybody's connections only wait for it. */
+async function guard(server: Server, signal: AbortSignal): Promise<void> {
+  const { data, folder, diagnostics } = server
+  for (;;) {
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
+    if (signal.aborted) return
+    if (await isRunning(data)) continue
+    diagnostics.warn('PostgreSQL ended; starting it again', { folder })
+    await startServer(server).catch((error: unknown) =>
+      diagnostics.error('PostgreSQL does not start; trying again', { folder, error }),
+    )
+  }
 }
 
 /** Made under another name first: a kill half-way never leaves what looks like a cluster. */
@@ -84,14 +113,10 @@ async function makeCluster(data: string): Promise<void> {
   await rename(half, data)
 }
 
-async function startServer(on: {
-  control: string
-  data: string
-  folder: string
-  diagnostics: Diagnostics
-}): Promise<void> {
-  const { control, data, folder, diagnostics } = on
+async function startServer({ control, data, folder, diagnostics }: Server): Promise<void> {
   // A pid file whose process is not this cluster's server (a reboot, a reused pid) would make pg_ctl wait for nothing.
+  // What still runs of a killed server is safe from a second one without it too: its shared memory is known by the
+  // folder's inode.
   await rm(join(data, 'postmaster.pid'), { force: true })
   const log = join(folder, 'log')
   if (existsSync(log) && (await stat(log)).size > MAX_LOG_BYTES) await truncate(log)
@@ -104,10 +129,12 @@ async function startServer(on: {
       return
     } catch (error) {
       const tail = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').slice(-6).join('\n')
+      // A killed node's pg_ctl may have been faster.
+      if (await isRunning(data)) return
       if (attempt === 20 || !/shared memory|lock file/.test(tail))
         throw new Error(`PostgreSQL did not start in ${folder}:\n${tail}`, { cause: error })
       diagnostics.warn('waiting for the last processes of a killed PostgreSQL', { folder })
-      await new Promise((resolve) => setTimeout(resolve, 500))
+      await sleep(500)
     }
   }
 }
@@ -121,13 +148,28 @@ async function isRunning(data: string): Promise<boolean> {
 }
 
 async function makeDatabase(folder: string): Promise<void> {
-  const client = new pg.Client({ connectionString: urlOf(folder, 'postgres') })
-  await client.connect()
+  const client = await connectOnceUp(urlOf(folder, 'postgres'))
   try {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE])
     if (rowCount === 0) await client.query(`create database ${DATABASE}`)
   } finally {
     await client.end()
+  }
+}
+
+/** An adopted server may be recovering still: it has no socket yet, or says that it is starting (57P03). */
+async function connectOnceUp(url: string): Promise<pg.Client> {
+  const untilMs = performance.now() + Number(START_SECONDS) * 1000
+  for (;;) {
+    const client = new pg.Client({ connectionString: url })
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      if (!['ENOENT', 'ECONNREFUSED', '57P03'].includes(code) || performance.now() > untilMs) throw error
+      await sleep(100)
+    }
   }
 }
 
