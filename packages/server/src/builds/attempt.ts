@@ -60,8 +60,11 @@ const BUILD_CPU_PERCENT = 200
 
 export type Attempts = (attempt: Attempt) => Promise<Outcome>
 
-export function openAttempts(services: Pick<Services, 'config' | 'database' | 'clock'>, deps: AttemptDeps): Attempts {
-  const { config, database, clock } = services
+export function openAttempts(
+  services: Pick<Services, 'config' | 'database' | 'clock' | 'diagnostics'>,
+  deps: AttemptDeps,
+): Attempts {
+  const { config, database, clock, diagnostics } = services
   const { sandbox, sandboxes, outbound, apps, builder } = deps
 
   return async (attempt) => {
@@ -93,6 +96,7 @@ export function openAttempts(services: Pick<Services, 'config' | 'database' | 'c
 
     async function fetch(): Promise<Fetched | Failed> {
       const url = app.url
+      diagnostics.debug('phase', { phase: 'fetch', app: app.id })
       await beginStep(database, { deployment: deployment.id, name: 'fetch', detail: url, at: clock.now() })
       await updateDeployment(database, deployment.id, { status: 'fetching' })
       const may = await outbound.check(new URL(url))
@@ -137,6 +141,7 @@ export function openAttempts(services: Pick<Services, 'config' | 'database' | 'c
     /** Null when every step went well. */
     async function build(plan: Plan): Promise<Failed | null> {
       const step = { deployment: deployment.id, name: 'build' as const, detail: plan.sentence }
+      diagnostics.debug('phase', { phase: 'build', app: app.id })
       await log.say('out', plan.sentence)
       await updateDeployment(database, deployment.id, { status: 'building' })
       if (plan.steps.length === 0) {
