@@ -16,7 +16,7 @@ import { openClient, type Client } from '@perennial/client'
 import { dial } from '@perennial/client/node'
 import { isRefusal, keyFromSeed, methods, newId, newSeed, type Key, type OutputOf } from '@perennial/protocol'
 import type { GitRemote } from './git-remote.ts'
-import { familyOf, kill9 } from './processes.ts'
+import { allProcesses, familyOf, kill9 } from './processes.ts'
 import { until } from './until.ts'
 
 export interface TestNodeOptions {
@@ -26,6 +26,7 @@ export interface TestNodeOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
+export type Program = 'node' | 'sandboxd' | 'haproxy' | 'postgres'
 type App = OutputOf<typeof methods.apps.get>
 
 export interface TestNode {
@@ -46,8 +47,8 @@ export interface TestNode {
   fund(slug: string, micros: bigint): Promise<OutputOf<typeof methods.funding.contribute>>
   /** A request to the app's own host name. */
   visit(slug: string, path: string, init?: RequestInit): Promise<Response>
-  /** Kills one program of the node as the kernel would; `up` starts it again. */
-  kill9(which: 'node' | 'sandboxd' | 'haproxy' | 'postgres'): number
+  /** Kills one program of the node as the kernel would; it is started again by itself. */
+  kill9(which: Program): number
   /** Everything the node printed so far. */
   printed(): string
   close(): Promise<void>
@@ -58,8 +59,6 @@ const tree = fileURLToPath(new URL('../../../', import.meta.url))
 const MARKS = {
   node: 'packages/server/src/main.ts',
   sandboxd: 'packages/sandbox/src/daemon/main.ts',
-  haproxy: '/usr/sbin/haproxy',
-  postgres: 'postgres -D',
 } as const
 /** Runtime images are the same for every node, and making them takes most of a minute. */
 const IMAGES = '/var/cache/perennial-test-images'
@@ -85,6 +84,17 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
   })
   const client = openClient({ node: origin, key: await newKey() })
 
+  /** PostgreSQL and HAProxy are nobody's children: they are to outlive the node. Their folders tell whose they are. */
+  const find = (which: Program): number | undefined => {
+    const all = allProcesses()
+    if (which === 'node' || which === 'sandboxd')
+      return familyOf(up.pid ?? 0, all).find(({ command }) => command.includes(MARKS[which]))?.pid
+    const start = which === 'postgres' ? `postgres -D ${data}/` : `haproxy -W -D -p ${data}/`
+    const found = all.filter(({ command }) => command.includes(start))
+    // A worker has its master's words; the master is the one whose parent is not among them.
+    return found.find(({ parent }) => !found.some(({ pid }) => pid === parent))?.pid
+  }
+
   const app = async (slug: string) => answer(await client.call(methods.apps.get, { app: slug }))
   const self: Omit<TestNode, typeof Symbol.asyncDispose> = {
     origin,
@@ -94,15 +104,15 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
     stranger: async () => openClient({ node: origin, key: await newKey() }),
     async deploy(url, ref) {
       const asked = answer(await client.call(methods.apps.deploy, { url, ...(ref !== undefined && { ref }) }))
-      await until(
+      const ended = await until(
         `${url} runs`,
         async () => {
           const now = answer(await client.call(methods.apps.deployment, { id: asked.deployment.id }))
-          return ['running', 'failed', 'waiting', 'replaced'].includes(now.status)
+          const waits = now.status === 'waiting' && now.problem !== null
+          return (waits || ['running', 'failed', 'replaced'].includes(now.status)) && now
         },
         300_000,
       )
-      const ended = answer(await client.call(methods.apps.deployment, { id: asked.deployment.id }))
       if (ended.status !== 'running') throw new Error(`deployment ${ended.status}: ${ended.problem}`)
       return app(asked.app.slug)
     },
@@ -123,10 +133,10 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
     },
     visit: (slug, path, init) => dial(`http://${slug}.localhost:${port}${path}`, init),
     kill9(which) {
-      const found = familyOf(up.pid ?? 0).find(({ command }) => command.includes(MARKS[which]))
-      if (!found) throw new Error(`${which} is not running`)
-      kill9(found.pid)
-      return found.pid
+      const pid = find(which)
+      if (pid === undefined) throw new Error(`${which} is not running`)
+      kill9(pid)
+      return pid
     },
     printed: () => readFileSync(log, 'utf8'),
     async close() {
