@@ -23,13 +23,13 @@ import {
   updateDeployment,
   type DeploymentRow,
 } from './queries/deployments.ts'
-import { insertRelease, releaseOfDeployment } from './queries/releases.ts'
+import { bytesKept, insertRelease, releaseOfDeployment } from './queries/releases.ts'
 import { problemOf } from './sentences.ts'
 
 export interface BuildJobDeps {
   readonly apps: Pick<Apps, 'find'>
   readonly logs: Pick<Logs, 'append'>
-  readonly meter: Pick<Metering, 'openHold' | 'settleBuild'>
+  readonly meter: Pick<Metering, 'openHold' | 'settleBuild' | 'keep'>
   /** Who pays for a build of this app now: its purse if it has the ceiling, the start allowance, or nobody yet. */
   readonly payerOf: (app: string, ceiling: Micros) => Promise<AccountName | null>
   /** Puts a build receipt on the public log; the same bytes once. */
@@ -111,7 +111,11 @@ export function openBuildJob(
     const used = (await costs.of([row.id])).get(row.id) ?? NO_COST
     const cost = row.hold === null ? 0n : await meter.settleBuild({ hold: row.hold, cpuNs: used.cpuNs })
     crash('settled')
-    if (outcome.kind === 'built') await deps.record(outcome.receipt)
+    if (outcome.kind === 'built') {
+      await deps.record(outcome.receipt)
+      // From here on its place on disk costs rent.
+      await meter.keep({ app: row.app, sizeBytes: await bytesKept(database, row.app, outcome) })
+    }
     crash('recorded')
     const announced = await database.transaction((tx) => announce(tx, { row, outcome, cost, used }))
     crash('announced')

@@ -45,6 +45,20 @@ export async function releasesOfApp(on: Queryable, app: string, limit: number): 
   return read(on, 'where r.app = $1 order by r.number desc limit $2', [app, limit])
 }
 
+/** Bytes on disk of an app's images, with one that is about to be announced; an image that was built twice is there once. */
+export async function bytesKept(
+  on: Queryable,
+  app: string,
+  next: { sha256: string; sizeBytes: number },
+): Promise<number> {
+  const [row] = await on.query<{ bytes: bigint }>(
+    `select coalesce(sum(size_bytes), 0)::bigint as bytes
+       from (select distinct sha256, size_bytes from release where app = $1 and sha256 <> $2) as other`,
+    [app, next.sha256],
+  )
+  return Number(row?.bytes ?? 0n) + next.sizeBytes
+}
+
 async function read(on: Queryable, where: string, values: readonly unknown[]): Promise<Release[]> {
   const rows = await on.query<Row>(`${SELECT} ${where}`, values)
   return rows.map((row) => ({ ...row, sizeBytes: Number(row.sizeBytes) }))
