@@ -1,0 +1,57 @@
+/** Control groups of version 1: a hierarchy of folders for each controller. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { folders, openCounter, quotaMicros, readIfThere, removeGroup, until, value } from './cgroup-files.ts'
+import type { Cgroups } from './cgroup.ts'
+
+export function v1(mounts: Map<string, string>): Cgroups {
+  const folder = (controller: string) => {
+    const found = mounts.get(controller)
+    if (!found) throw new Error(`the cgroup controller ${controller} is not mounted; enable it in the kernel`)
+    return found
+  }
+  const at = (controller: string, path: string, file: string) => join(folder(controller), path, file)
+  const all = [...new Set([...mounts].filter(([name]) => name !== 'unified').map(([, path]) => path))]
+  for (const needed of ['cpu', 'cpuacct', 'pids', 'freezer']) folder(needed)
+  return {
+    version: 'v1',
+    swapLimits: existsSync(at('memory', '/', 'memory.memsw.limit_in_bytes')),
+    open(path) {
+      const cpu = openCounter(at('cpuacct', path, 'cpuacct.usage'))
+      const memory = openCounter(at('memory', path, 'memory.stat'))
+      const oom = openCounter(at('memory', path, 'memory.oom_control'))
+      // The kernel's own memory, and its buffers of sockets: absent where the kernel does not count them.
+      const kernel = ['memory.kmem.usage_in_bytes', 'memory.kmem.tcp.usage_in_bytes']
+        .map((file) => at('memory', path, file))
+        .filter((file) => existsSync(file))
+        .map(openCounter)
+      return {
+        read() {
+          const stat = memory.text()
+          return {
+            cpuNs: BigInt(cpu.text().trim()),
+            memoryBytes: kernel.reduce(
+              (sum, file) => sum + BigInt(file.text().trim()),
+              value(stat, 'total_rss') + value(stat, 'total_shmem'),
+            ),
+            oomKills: Number(value(oom.text(), 'oom_kill')),
+            majorFaults: value(stat, 'total_pgmajfault'),
+          }
+        },
+        close: () => [cpu, memory, oom, ...kernel].forEach((file) => file.close()),
+      }
+    },
+    frozen: (path) => !['THAWED', ''].includes(readIfThere(at('freezer', path, 'freezer.state')).trim()),
+    async freeze(path, frozen) {
+      const file = at('freezer', path, 'freezer.state')
+      await until(file, () => {
+        writeFileSync(file, frozen ? 'FROZEN' : 'THAWED')
+        return readFileSync(file, 'utf8').trim() === (frozen ? 'FROZEN' : 'THAWED')
+      })
+    },
+    limitCpu: (path, cpuPercent) => writeFileSync(at('cpu', path, 'cpu.cfs_quota_us'), String(quotaMicros(cpuPercent))),
+    children: async (parent) => [...new Set((await Promise.all(all.map((top) => folders(join(top, parent))))).flat())],
+    remove: (path) => all.forEach((top) => removeGroup(join(top, path))),
+    prepare: async () => undefined,
+  }
+}

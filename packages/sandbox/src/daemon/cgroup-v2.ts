@@ -1,0 +1,63 @@
+/** Control groups of version 2: one hierarchy, whose controllers are switched on from above. */
+import { existsSync, writeFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  folders,
+  openCounter,
+  periodMicros,
+  quotaMicros,
+  readIfThere,
+  removeGroup,
+  until,
+  value,
+} from './cgroup-files.ts'
+import type { Cgroups } from './cgroup.ts'
+
+export function v2(top: string): Cgroups {
+  let swapFile: string | undefined
+  const at = (path: string, file: string) => join(top, path, file)
+  return {
+    version: 'v2',
+    // The root group has no limits of its own, so our parent group shows whether there are any.
+    get swapLimits() {
+      return swapFile !== undefined && existsSync(swapFile)
+    },
+    open(path) {
+      const cpu = openCounter(at(path, 'cpu.stat'))
+      const memory = openCounter(at(path, 'memory.stat'))
+      const events = openCounter(at(path, 'memory.events'))
+      return {
+        read() {
+          const stat = memory.text()
+          return {
+            cpuNs: value(cpu.text(), 'usage_usec') * 1000n,
+            memoryBytes: value(stat, 'anon') + value(stat, 'shmem') + value(stat, 'sock') + kernelBytes(stat),
+            oomKills: Number(value(events.text(), 'oom_kill')),
+            majorFaults: value(stat, 'pgmajfault'),
+          }
+        },
+        close: () => [cpu, memory, events].forEach((file) => file.close()),
+      }
+    },
+    frozen: (path) => value(readIfThere(at(path, 'cgroup.events')), 'frozen') === 1n,
+    async freeze(path, frozen) {
+      writeFileSync(at(path, 'cgroup.freeze'), frozen ? '1' : '0')
+      await until(path, () => this.frozen(path) === frozen)
+    },
+    limitCpu: (path, cpuPercent) => writeFileSync(at(path, 'cpu.max'), `${quotaMicros(cpuPercent)} ${periodMicros}`),
+    children: (parent) => folders(join(top, parent)),
+    remove: (path) => removeGroup(join(top, path)),
+    async prepare(parent) {
+      await mkdir(join(top, parent), { recursive: true })
+      for (const group of ['/', parent]) await writeFile(at(group, 'cgroup.subtree_control'), '+cpu +memory +pids')
+      swapFile = at(parent, 'memory.swap.max')
+    },
+  }
+}
+
+/** Kernels before 5.18 do not sum it up. */
+function kernelBytes(stat: string): bigint {
+  const sum = value(stat, 'kernel')
+  return sum > 0n ? sum : value(stat, 'kernel_stack') + value(stat, 'slab') + value(stat, 'pagetables')
+}
