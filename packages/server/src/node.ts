@@ -86,7 +86,11 @@ export async function openNode(config: Config): Promise<Node> {
       sources: {
         read: () => sandbox.read(),
         requests: async () => (await later.gateway?.counts()) ?? [],
-        exhausted: async (app, sentence) => later.funding?.exhausted(app, sentence),
+        exhausted: async (app, sentence) => {
+          await later.funding?.exhausted(app, sentence)
+          // What its payer paid for ends, also where another payer takes over.
+          await later.hosting?.keep(app)
+        },
       },
     })
     const funding = await openFunding(services, { ledger, accounts, apps, metering, priceBook })

@@ -8,7 +8,7 @@ import type { Ledger, Row } from '@perennial/ledger'
 import { HOUR_MS, permitted, RESERVE_DAYS, stateOf, TRANSFER_CODES, type State } from '@perennial/protocol'
 import type { App, Apps } from '../apps/index.ts'
 import type { Transaction } from '../database.ts'
-import { ALLOWANCE, type Accounts, type Metering } from '../metering/index.ts'
+import { accountOf, ALLOWANCE, type Accounts, type Metering } from '../metering/index.ts'
 import { serial } from '../serial.ts'
 import type { Services } from '../services.ts'
 import type { Purse } from './purse.ts'
@@ -169,6 +169,9 @@ export async function openLifecycle(services: Services, deps: LifecycleDeps): Pr
     },
     exhausted: (app, sentence) =>
       turn(async () => {
+        // The start allowance ended, or a payment came just now: the purse takes over, and nothing freezes.
+        const name = accountOf.purse(app)
+        if (metering.heldBy(app, name) + (await accounts.balance(name)).available > 0n) return
         await metering.collectRent(app)
         await database.transaction((tx) => apps.setState(tx, app, 'frozen', sentence))
       }),
