@@ -8,6 +8,7 @@ import { sha256File } from './images.ts'
 import type { Instance } from './instance.ts'
 import { mountImage, removeFile, unmount } from './mounts.ts'
 import { Refusal } from './refuse.ts'
+import { refuseWithoutRoom } from './room.ts'
 import { run } from './run.ts'
 import { squash } from './squash.ts'
 
@@ -29,7 +30,7 @@ export async function prepareReleases(at: Instance): Promise<void> {
  */
 export async function packRelease(at: Instance, source: { disk: string; path: string | undefined }): Promise<Release> {
   const from = await folderOnDisk(source)
-  await refuseHoles(from, source.disk)
+  refuseWithoutRoom(at, { sizeBytes: await sizeWithoutHoles(from, source.disk) })
   const target = join(folder(at), `${temporary}${process.pid}-${++packed}`)
   try {
     await squash({ folder: from, file: target, chmod: 'a+rwX,u-s,g-s,o-t' })
@@ -46,10 +47,10 @@ export async function packRelease(at: Instance, source: { disk: string; path: st
  * A file of one large hole takes no room on a disk, and hours of this machine to read. What a disk truly holds is
  * never larger than the disk.
  */
-async function refuseHoles(folder: string, disk: string): Promise<void> {
+async function sizeWithoutHoles(folder: string, disk: string): Promise<number> {
   const space = statfsSync(disk)
   const sizeBytes = Number.parseInt(await run('du', ['-s', '--apparent-size', '--block-size=1', '--', folder]), 10)
-  if (sizeBytes <= space.blocks * space.bsize) return
+  if (sizeBytes <= space.blocks * space.bsize) return sizeBytes
   throw new Refusal(
     'invalid',
     `the files say that they hold ${sizeBytes} bytes, more than their disk has; write them out`,

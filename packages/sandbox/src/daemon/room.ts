@@ -18,10 +18,23 @@ export function takeRoom(at: Instance, disk: { file: string; sizeBytes: number }
   const file = openSync(disk.file, 'w', 0o600)
   ftruncateSync(file, disk.sizeBytes)
   closeSync(file)
-  const space = statfsSync(at.root, { bigint: true })
-  if (space.bavail * space.bsize >= promised(at) + reserveBytes) return
+  if (hasRoom(at, 0)) return
   unlinkSync(disk.file)
-  throw new Refusal('no-room', `the machine's disk has no room for another ${disk.sizeBytes} bytes`)
+  throw noRoom(disk)
+}
+
+/** For a file of up to this size that is no disk. */
+export function refuseWithoutRoom(at: Instance, file: { sizeBytes: number }): void {
+  if (!hasRoom(at, file.sizeBytes)) throw noRoom(file)
+}
+
+function noRoom({ sizeBytes }: { sizeBytes: number }): Refusal {
+  return new Refusal('no-room', `the machine's disk has no room for another ${sizeBytes} bytes`)
+}
+
+function hasRoom(at: Instance, sizeBytes: number): boolean {
+  const space = statfsSync(at.root, { bigint: true })
+  return space.bavail * space.bsize >= promised(at) + reserveBytes + BigInt(sizeBytes)
 }
 
 /** What all disks may still take: their sizes without what they hold already. */
