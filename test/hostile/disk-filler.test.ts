@@ -90,6 +90,30 @@ test('control: into a plain file it prints all 24 MiB', async () => {
   assert.equal(statSync(join(folder, 'out')).size, 24 * mebibyte)
 })
 
+/** Asks for all that the machine can still give, less this. */
+async function takeAllBut(restBytes: number): Promise<void> {
+  const space = statfsSync(cage.disk)
+  const build = statSync(join(cage.at.root, 'scratch/build.ext4'))
+  const promisedBytes = build.size - build.blocks * 512
+  const freeBytes = space.bavail * space.bsize - reserve - promisedBytes - restBytes
+  await cage.client.scratch({ id: 'rest', sizeBytes: Math.floor(freeBytes / mebibyte) * mebibyte })
+}
+
+test('a release is not packed into the reserve', async () => {
+  const { client } = cage
+  await client.scratch({ id: 'build', sizeBytes: 64 * mebibyte })
+  const script = 'dd if=/dev/urandom of=/app/made bs=1M count=24'
+  await runPayload(client, spec({ id: 'build', scratch: 'build', script }))
+  await takeAllBut(16 * mebibyte)
+  await assert.rejects(client.pack({ scratch: 'build' }), /has no room/)
+  // Control: when nothing else is promised, it is packed.
+  await client.removeScratch({ id: 'rest' })
+  const { sha256, sizeBytes } = await client.pack({ scratch: 'build' })
+  assert.ok(sizeBytes > 24 * mebibyte)
+  await client.removeRelease({ sha256 })
+  await client.removeScratch({ id: 'build' })
+})
+
 /** Three disks, each as large as half of what the machine has to give. They are sparse: asking costs nothing. */
 async function askForThree(): Promise<string[]> {
   const space = statfsSync(cage.disk)

@@ -202,3 +202,20 @@ test('a file that is one large hole is not packed', async () => {
 test('control: packed as it is, its 256 MiB are read from a disk of 32', async () => {
   await withRepository(hole, async () => assert.match(packCarelessly('repo'), / 268435456 .*hole$/m))
 })
+
+/** Put into one another from the inside out, so that no path on the way is too long. */
+const deep = `
+name=$(printf 'd%.0s' $(seq 1 100)); mkdir $name
+i=0; while [ $i -lt 300 ]; do mkdir around; mv $name around/$name; mv around $name; i=$((i + 1)); done
+ls | wc -l`
+
+test('folders in folders, deeper than a path may be long, are packed as far as they can be used', async () => {
+  await withRepository(deep, async ({ said }) => {
+    assert.equal(said, '1\n')
+    // Packed as far as paths reach: what no program could open is nothing that an app could use.
+    const { sha256 } = await packRepository()
+    const { said: ran } = await runPayload(cage.client, spec({ id: 'run', release: sha256, script: 'ls | wc -l' }))
+    assert.equal(ran, '1\n')
+    await cage.client.removeRelease({ sha256 })
+  })
+})
