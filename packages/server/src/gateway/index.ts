@@ -2,4 +2,3 @@
 export { openGateway, type Gateway, type GatewayOptions } from './gateway.ts'
 export type { Waker } from './activator.ts'
 export { plainPage, STATUS as pageStatus, type Page, type PageAbout, type PageKind, type PageMaker } from './pages.ts'
-export { debianPackages } from './packages.ts'
