@@ -23,7 +23,7 @@ for folder in /tmp /app; do dd if=/dev/zero of=$folder/fill bs=1M count=32 2>&1;
 set -- $(stat -c %s /tmp/fill /app/fill); echo "$(($1 + $2)) bytes"`
 const bytes = (said: string) => Number(/^(\d+) bytes$/m.exec(said)?.[1])
 
-test('a sandbox that writes without end gets "no space" at its size and goes on running', async () => {
+test('a sandbox that writes without end finds no more space at its size and goes on running', async () => {
   const { exit, said, reading } = await runPayload(
     cage.client,
     spec({ id: 'fill', script: fill, writableBytes: small }),

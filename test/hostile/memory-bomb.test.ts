@@ -51,7 +51,7 @@ test('control: with room for 512 MiB all eight stay', async () => {
 /** Files in memory cost memory, but are no process that could be ended for it. */
 const files = 'dd if=/dev/zero of=/dev/shm/fill bs=1M count=40 2>&1; stat -c "%s bytes" /dev/shm/fill'
 
-test('files in shared memory end at 16 MiB with "no space", not with a kill', async () => {
+test('files in shared memory end at 16 MiB for want of space, not with a kill', async () => {
   const { exit, said } = await runPayload(cage.client, spec({ id: 'files', script: files }))
   assert.equal(exit.code, 0)
   assert.match(said, /No space left/)
