@@ -7,7 +7,6 @@
  * `--destroy` ends every sandbox of this root and takes away all that was made for it.
  */
 import { parseArgs } from 'node:util'
-import { destroy, serve } from './daemon.ts'
 import { enterCommand } from './namespace.ts'
 import { readOptions } from './options.ts'
 
@@ -25,8 +24,11 @@ const { values } = parseArgs({
 })
 
 const options = readOptions(values)
-if (values.inside) await (values.destroy ? destroy(options) : serve(options))
-else {
+if (values.inside) {
+  // Loaded here, so that the first start, which only enters the namespace, is quick.
+  const { destroy, serve } = await import('./daemon.ts')
+  await (values.destroy ? destroy(options) : serve(options))
+} else {
   const command = [...(await enterCommand(options.root)), process.execPath, ...process.argv.slice(1), '--inside']
   if (!process.execve) throw new Error('sandboxd needs Node 24 or newer')
   process.execve('/usr/bin/nsenter', command, process.env)

@@ -78,15 +78,28 @@ test('a command that does not exist ends the sandbox with words', async () => {
   assert.match(out, /No such file or directory/)
 })
 
+test('a sandbox that cannot be made says why and leaves nothing', async () => {
+  await assert.rejects(client.start(spec({ id: 'lost', argv: ['true'], cwd: '/nowhere' })), {
+    code: 'failed',
+    message: /lost could not be created: .*nowhere/,
+  })
+  assert.deepEqual(await client.list(), [])
+  assert.equal((await client.start(spec({ id: 'lost', argv: ['sleep', '9'] }))).state, 'running')
+  await client.remove({ id: 'lost' })
+})
+
 test('CPU is limited, and the limit can be lifted while it runs', async () => {
   await client.start(spec({ id: 'busy', argv: ['sh', '-c', 'while :; do :; done'], limits: small }))
-  assert.ok((await cpuShare('busy')) < 0.3)
+  const little = await cpuShare('busy')
+  assert.ok(little < 0.1, String(little))
   await client.limit({ id: 'busy', cpuPercent: 100 })
-  assert.ok((await cpuShare('busy')) > 0.3)
+  // The machine may be busy with other things, so not a whole core is asked for.
+  const more = await cpuShare('busy')
+  assert.ok(more > 2 * little, `${little} → ${more}`)
   await client.remove({ id: 'busy' })
 })
 
-const small = { memoryBytes: 64 * 2 ** 20, pids: 32, cpuPercent: 10 }
+const small = { memoryBytes: 64 * 2 ** 20, pids: 32, cpuPercent: 2 }
 
 async function cpuShare(id: string): Promise<number> {
   const nanoseconds = async () => (await client.read()).find((reading) => reading.id === id)?.cpuNs ?? 0n
