@@ -224,7 +224,7 @@ function bytesOf(lines: readonly NewLine[]): number {
 
 /** PostgreSQL stores no NUL, and nobody reads a line of megabytes. */
 function clean(text: string): string {
-  const whole = text.replaceAll('\0', '\u2400')
+  const whole = text.replaceAll('\0', '\\x00')
   const sizeBytes = Buffer.byteLength(whole)
   if (sizeBytes <= LONGEST_LINE_BYTES) return whole
   const note = ` … (${sizeBytes} bytes, cut)`

@@ -1,6 +1,6 @@
 /**
- * A stranger's text as people may see it: what would move a cursor, hide text or turn its direction is shown
- * as a sign instead of acting. Logs keep what was printed; this is for pages and terminals.
+ * A stranger's text as people may see it: what would move a cursor, hide text or turn its direction is written
+ * out (\x1b, \u202e) instead of acting: pictures of control characters are in few fonts. Logs keep what was printed; this is for pages and terminals.
  */
 const TAB = 0x09
 const DELETE = 0x7f
@@ -12,11 +12,13 @@ const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u206
 const COLOUR = /\u001b\[[0-9;]{0,32}m/g
 
 export function visible(text: string): string {
-  return text.replace(COLOUR, '').replace(UNSEEN, (sign) => {
-    const code = sign.charCodeAt(0)
-    if (code === TAB) return sign
-    if (code < 0x20) return String.fromCharCode(0x2400 + code)
-    if (code === DELETE) return '\u2421'
-    return `\\u${code.toString(16).padStart(4, '0')}`
-  })
+  return text
+    .replace(COLOUR, '')
+    .replace(/\r$/, '')
+    .replace(UNSEEN, (sign) => {
+      const code = sign.charCodeAt(0)
+      if (code === TAB) return sign
+      if (code <= DELETE) return `\\x${code.toString(16).padStart(2, '0')}`
+      return `\\u${code.toString(16).padStart(4, '0')}`
+    })
 }

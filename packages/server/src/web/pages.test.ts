@@ -171,13 +171,22 @@ test('what an app prints is shown, not obeyed', () => {
   const line = (text: string) => String(logLine({ seq: 1n, at: f.NOW, source: 'web', level: 'out', text }))
   const text = (markup: string) => /<span class="text">(.*)<\/span>/s.exec(markup)![1]!
   assert.equal(text(line('\u001B[32mgreen\u001B[0m')), 'green')
-  assert.equal(text(line('\u001B[2J\u0007\r')), '\u241B[2J\u2407\u240D')
+  assert.equal(text(line('\u001B[2J\u0007\ra\r')), '\\x1b[2J\\x07\\x0da')
   assert.ok(!/[\u202A-\u202E\u2066-\u2069]/.test(line('\u202Eabc\u2066')))
   assert.ok(line('x'.repeat(20_000)).length < 3000)
 })
 
 test('pages at an app’s address have no form that posts, no token and no script', () => {
-  for (const kind of ['frozen', 'archived', 'stopped', 'waiting', 'waking', 'failing'] as const) {
+  for (const kind of [
+    'frozen',
+    'archived',
+    'stopped',
+    'waiting',
+    'building',
+    'unbuilt',
+    'waking',
+    'failing',
+  ] as const) {
     const page = String(restingPage(kind, f.frozenApp, f.foreignFrame))
     assert.ok(!/method="post"|name="token"|<script/.test(page), kind)
     for (const [, path] of page.matchAll(/(?:href|src|action)="(\/[^"]*)"/g))
