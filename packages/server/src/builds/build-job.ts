@@ -24,7 +24,7 @@ import {
   type DeploymentRow,
 } from './queries/deployments.ts'
 import { bytesKept, insertRelease, releaseOfDeployment } from './queries/releases.ts'
-import { problemOf } from './sentences.ts'
+import { problemOf, sizeText } from './sentences.ts'
 
 export interface BuildJobDeps {
   readonly apps: Pick<Apps, 'find'>
@@ -148,12 +148,12 @@ export function openBuildJob(
   }
 
   async function sayEnd(row: DeploymentRow, outcome: Outcome, cost: Micros, log: BuildLog): Promise<void> {
-    if (outcome.kind === 'failed') return log.say('err', problemOf(outcome, cost))
+    if (outcome.kind === 'failed') return log.say('warn', problemOf(outcome, cost))
     const release = await releaseOfDeployment(database, row.id)
-    const mib = (outcome.sizeBytes / 2 ** 20).toFixed(1)
+    const size = sizeText(outcome.sizeBytes)
     await log.say(
       'ok',
-      `Release ${release?.number}: ${outcome.sha256.slice(0, 12)}, ${mib} MiB. The build cost ${formatExact(cost)}.`,
+      `Release ${release?.number}: ${outcome.sha256.slice(0, 12)}, ${size}. ${cost === 0n ? 'Nothing was charged.' : `The build cost ${formatExact(cost)}.`}`,
     )
   }
 }

@@ -57,6 +57,11 @@ export function problemOf({ sentence, nextStep }: Failed, cost: Micros): string 
   return [sentence, charged, ...(nextStep === null ? [] : [nextStep])].join(' ')
 }
 
+/** `4.1 kB`, `12.3 MB`: as pages write sizes. */
+export function sizeText(sizeBytes: number): string {
+  return sizeBytes < 1e6 ? `${(sizeBytes / 1e3).toFixed(1)} kB` : `${(sizeBytes / 1e6).toFixed(1)} MB`
+}
+
 function duration(ms: number): string {
   const minutes = Math.round(ms / 60_000)
   return ms < 120_000 ? `${Math.round(ms / 1000)} seconds` : `${minutes} minutes`
