@@ -150,7 +150,7 @@ export async function sumMoney(
 ): Promise<{ apps: number; running: number; frozen: number; costPerDay: Micros }> {
   const [row] = await on.query<{ apps: number; running: number; frozen: number; costPerDay: Micros }>(
     `select count(*)::int as apps,
-            count(*) filter (where state not in ('frozen', 'archived') and not stopped)::int as running,
+            count(*) filter (where state not in ('frozen', 'archived') and not stopped and release is not null)::int as running,
             count(*) filter (where state in ('frozen', 'archived'))::int as frozen,
             coalesce(sum(cost_per_day) filter (where state not in ('frozen', 'archived') and not stopped), 0)::bigint
               as "costPerDay"
