@@ -1,5 +1,5 @@
 /** What of each page is live: the same parts that its first load shows. */
-import { contributions, today } from './pages/front.ts'
+import { contributions, paidFor, today } from './pages/front.ts'
 import { deploymentHeading, costBox, isUnderWay } from './pages/deployment.ts'
 import { appTitle } from './pages/app.ts'
 import type { Caller } from '../rpc/index.ts'
@@ -10,7 +10,7 @@ import { almanacRows } from './parts/almanac.ts'
 import { contributionsTable } from './parts/app-tables.ts'
 import { activityLine, instances, moneyFigures, standing, stateHead, until } from './parts/app-live.ts'
 import { steps } from './parts/steps.ts'
-import { appPaidUntil } from './parts/runway-text.ts'
+import { standingWords } from './parts/runway-text.ts'
 import { stateWord } from './parts/state-pill.ts'
 import type { Frame } from './views.ts'
 
@@ -29,7 +29,7 @@ export function frontSubject({ data, frame }: LookingDeps): Subject {
     everyMs: 5000,
     async look() {
       const { apps, payments, totals } = await data.front(NOBODY)
-      const alive = apps.filter(({ state }) => state !== 'frozen' && state !== 'archived')
+      const alive = paidFor(apps)
       const rows = alive.length === 0 ? [] : [almanacRows(alive, frame().now)]
       return { parts: [today(totals), contributions(payments), ...rows] }
     },
@@ -55,7 +55,7 @@ export function appSubject(slug: string, { data, frame }: LookingDeps): Subject 
         ],
         lines,
         title: `${appTitle(app, now)} · Perennial`,
-        sentence: `${app.name} is ${stateWord(app)}, paid until ${appPaidUntil(app, now)}.`,
+        sentence: `${app.name} is ${stateWord(app)}, ${standingWords(app, now)}.`,
       }
     },
   }

@@ -42,10 +42,16 @@ async function known(data: Data, id: string): Promise<App | null> {
   }
 }
 
+/** Why there is nothing to run. */
+function unbuilt({ deployment }: App): RestingKind {
+  if (deployment === null || deployment.status === 'waiting') return 'waiting'
+  return deployment.status === 'failed' ? 'unbuilt' : 'building'
+}
+
 function kindOf(kind: GatewayKind, app: App): RestingKind {
   if (app.stopped) return 'stopped'
   if (app.state === 'archived') return 'archived'
-  if (app.releases.length === 0) return 'waiting'
+  if (app.releases.length === 0) return unbuilt(app)
   if (kind === 'unpaid' || app.state === 'frozen') return 'frozen'
   return kind === 'starting' ? 'waking' : 'failing'
 }

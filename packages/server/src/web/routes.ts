@@ -43,7 +43,8 @@ export function routes(site: Site): Router {
   // A forge has a dot or a port in its name; nothing of ours has.
   router.get('/:forge{[a-z0-9-]+(?:[.:][a-z0-9-]+)+}/:path{.+}', (c) =>
     visit(site, c.env, async (v) => {
-      const url = `https://${c.req.param('forge')}/${c.req.param('path')}`
+      // Without a scheme: whether it is https is for the node to say.
+      const url = `${c.req.param('forge')}/${c.req.param('path')}`
       const estimate = await site.rpc.call(methods.apps.quote, { url }, v.visitor.caller)
       if (isRefusal(estimate)) return v.page(problemPage(problemOf(estimate, 'This cannot be run here'), v.frame), 422)
       return v.page(repositoryPage({ estimate, notice: null }, v.frame))

@@ -10,7 +10,7 @@ import { sectionHead } from '../parts/figures.ts'
 import { lastSeq, log } from '../parts/log.ts'
 import { notice } from '../parts/notice.ts'
 import { payBox } from '../parts/pay-box.ts'
-import { appPaidUntil } from '../parts/runway-text.ts'
+import { standingWords } from '../parts/runway-text.ts'
 import { stateWord } from '../parts/state-pill.ts'
 import { repositoryLink } from '../parts/repository-link.ts'
 import type { App, AppView, Frame } from '../views.ts'
@@ -78,7 +78,7 @@ export function appPage(view: AppView, frame: Frame): Html {
       <section aria-labelledby="history">${sectionHead({ title: 'History', id: 'history' })}${changes(app)}</section>
       <section aria-labelledby="badge">
         ${sectionHead({ title: 'Badge', id: 'badge', fact: 'an image of 1 kB, always current' })}
-        <p><img src="/${app.slug}/badge.svg" alt="paid until ${appPaidUntil(app, frame.now)}" height="28" /></p>
+        <p><img src="/${app.slug}/badge.svg" alt="${standingWords(app, frame.now)}" height="28" /></p>
         <p class="mono">${app.page}/badge.svg</p>
       </section>
     </div>`
@@ -89,7 +89,7 @@ export function appPage(view: AppView, frame: Frame): Html {
 }
 
 export function appTitle(app: App, now: Date): string {
-  return `${app.name}, ${stateWord(app)}${isResting(app) ? ` since ${day(app.stateSince)}` : `, paid until ${appPaidUntil(app, now)}`}`
+  return `${app.name}, ${stateWord(app)}, ${standingWords(app, now)}`
 }
 
 function runwayPart(app: App, { now }: Frame): Html {

@@ -21,10 +21,7 @@ export function deploymentPage({ deployment, app, log: lines }: DeploymentView, 
         ${repositoryLink(app.repository)}${when(
           deployment.commit,
           ({ hash, subject }) => html`<span>commit <code title="${hash}">${commit(hash)}</code> ${subject}</span>`,
-        )}<span
-          >${deployment.status === 'running' ? 'runs at' : 'will run at'}
-          <b>${app.url.replace(/^https?:\/\//, '')}</b></span
-        >
+        )}<span>${RUNS_AT[deployment.status] ?? 'will run at'} <b>${app.url.replace(/^https?:\/\//, '')}</b></span>
       </p>
     </div>
     <div class="grid aside">
@@ -96,10 +93,19 @@ export function costBox(deployment: Deployment, frame: Frame): Html {
       <span>${percent}${NBSP}% used</span><span class="push">stops at ${formatAmount(ceiling)}</span>
     </p>
     <p class="small soft">${PAYERS[payer ?? 'none']}</p>
-    ${deployment.status === 'running' ? html`<a class="button main full" href="/${app.slug}">See ${app.name}’s page</a>` : html`<a class="button full" href="/${app.slug}#pay">Pay for ${app.name} now</a>`}
+    ${
+      isUnderWay(deployment)
+        ? html`<a class="button full" href="/${app.slug}#pay">Pay for ${app.name} now</a>`
+        : html`<a class="button main full" href="/${app.slug}">See ${app.name}’s page</a>`
+    }
   </div>`
 }
 
+const RUNS_AT: Readonly<Partial<Record<Deployment['status'], string>>> = {
+  running: 'runs at',
+  failed: 'would run at',
+  replaced: 'runs at',
+}
 const STEP_COSTS = { fetch: 'Fetch', build: 'Build', run: 'First start' } as const
 const PAYERS = {
   purse: 'Paid by the app’s purse. What is held for it and not used stays in the purse.',

@@ -8,12 +8,13 @@ import { almanac } from '../parts/almanac.ts'
 import { deployBox } from '../parts/deploy-box.ts'
 import { figures, pairs, sectionHead, sums } from '../parts/figures.ts'
 import { buys } from '../parts/pay-box.ts'
+import { isUnborn } from '../parts/runway-text.ts'
 import { statePill } from '../parts/state-pill.ts'
 import type { AppRow, Frame, FrontView, Payment, Totals } from '../views.ts'
 
 export function frontPage(view: FrontView, frame: Frame): Html {
   const rest = view.apps.filter(isResting)
-  const alive = view.apps.filter((app) => !isResting(app))
+  const alive = paidFor(view.apps)
   const body = html`<div class="grid aside">
       <div>
         <div class="intro">
@@ -49,6 +50,11 @@ export function frontPage(view: FrontView, frame: Frame): Html {
     </div>
     ${when(rest.length > 0, () => html`<section aria-labelledby="frozen">${sectionHead({ title: 'Frozen, waiting for anyone', id: 'frozen', fact: 'Data is kept. One payment starts them again.' })}${resting(rest)}</section>`)}`
   return layout({ title: 'Open-source apps, kept running', section: 'apps', body, live: '/live' }, frame)
+}
+
+/** The rows of the almanac. */
+export function paidFor(apps: readonly AppRow[]): readonly AppRow[] {
+  return apps.filter((app) => !isResting(app) && !isUnborn(app))
 }
 
 /** Rows that add up: what came in is spent, given to the commons, lent to new apps, or still there for apps. */

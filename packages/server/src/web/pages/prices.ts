@@ -1,6 +1,6 @@
 /** The price book as people read it: what each meter costs, in sizes one can imagine. */
 import { formatAmount, METERS, type Meter, type Micros } from '@perennial/protocol'
-import { hash } from '../format.ts'
+import { count, hash } from '../format.ts'
 import { html, type Html } from '../html.ts'
 import { layout } from '../layout.ts'
 import { sectionHead } from '../parts/figures.ts'
@@ -10,12 +10,12 @@ const HOUR_NS = 3_600_000_000_000n
 const MONTH_MS = 30n * 86_400_000n
 /** An amount of each meter that a person can picture. */
 const PICTURED: Readonly<Record<Meter, { readonly units: bigint; readonly words: string }>> = {
-  cpu: { units: HOUR_NS, words: 'one core, fully used for an hour' },
+  cpu: { units: 720n * HOUR_NS, words: 'one core, fully used for 30 days' },
   memory: { units: 1_000_000_000n * MONTH_MS, words: '1 GB, held for 30 days' },
   disk: { units: 1_000_000_000n * MONTH_MS, words: '1 GB, kept for 30 days' },
   egress: { units: 1_000_000_000n, words: '1 GB sent to the internet' },
   requests: { units: 1_000_000n, words: '1,000,000 requests' },
-  build: { units: HOUR_NS, words: 'one core of a build, for an hour' },
+  build: { units: 100n * HOUR_NS, words: 'one core of builds, for 100 hours' },
 }
 
 export function pricesPage(prices: Prices, frame: Frame): Html {
@@ -43,10 +43,12 @@ export function pricesPage(prices: Prices, frame: Frame): Html {
               const price = prices.prices.find((one) => one.meter === meter)
               return price
                 ? html`<tr>
-                    <th scope="row"><span class="swatch kind-${meter}"></span>${meter}</th>
+                    <th scope="row" class="nowrap"><span class="swatch kind-${meter}"></span>${meter}</th>
                     <td>${PICTURED[meter].words}</td>
                     <td class="r"><b>${formatAmount(pictured(meter, price))}</b></td>
-                    <td class="r wide small soft">${price.micros} micros for ${price.per} × ${price.unit}</td>
+                    <td class="r wide small soft">
+                      ${count(price.micros)} micros for ${count(price.per)} × ${price.unit}
+                    </td>
                   </tr>`
                 : null
             })}

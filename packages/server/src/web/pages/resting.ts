@@ -16,7 +16,7 @@ import { repositoryLink } from '../parts/repository-link.ts'
 import type { App, Frame } from '../views.ts'
 
 /** `waking`: it starts and takes longer than a request should be held. */
-export type RestingKind = 'frozen' | 'archived' | 'stopped' | 'waiting' | 'waking' | 'failing'
+export type RestingKind = 'frozen' | 'archived' | 'stopped' | 'waiting' | 'building' | 'unbuilt' | 'waking' | 'failing'
 
 /** Without scripts, a page about something under way renews itself. */
 const RENEW_SECONDS = 3
@@ -47,16 +47,18 @@ export function restingPage(kind: RestingKind, app: App, frame: Frame, said?: st
   const footer = html`This page is served by the node in place of the app.
     <a href="${page}/statement">Why it stands still, entry by entry</a>.`
   const shown = { title: HEADINGS[kind](app.name), section: null, body, footer }
-  return layout(kind === 'waking' ? { ...shown, renewSeconds: RENEW_SECONDS } : shown, frame)
+  return layout(kind === 'waking' || kind === 'building' ? { ...shown, renewSeconds: RENEW_SECONDS } : shown, frame)
 }
 
 /** No app has this address. */
 export function unknownHostPage(host: string, frame: Frame): Html {
-  const body = html`<h1>No app has this address</h1>
-    <p class="lead">
-      Nothing on this node answers to <b>${host}</b>. Nothing was charged. An app’s address is its name, two hyphens and
-      its owner’s.
-    </p>
+  const body = html`<div class="intro">
+      <h1>No app has this address</h1>
+      <p class="lead">
+        Nothing on this node answers to <b>${host}</b>. Nothing was charged. An app’s address is its name, two hyphens
+        and its owner’s.
+      </p>
+    </div>
     <p><a class="button main" href="${frame.node}/">See all apps</a></p>`
   return layout(
     { title: 'No app has this address', section: null, body, footer: html`This page is served by the node.` },
@@ -69,6 +71,8 @@ const HEADINGS: Readonly<Record<RestingKind, (name: string) => string>> = {
   archived: (name) => `${name} is archived. Nothing is lost.`,
   stopped: (name) => `${name} was stopped by its admin.`,
   waiting: (name) => `${name} waits for its first payment.`,
+  building: (name) => `${name} is being built.`,
+  unbuilt: (name) => `${name} could not be built.`,
   waking: (name) => `${name} is starting.`,
   failing: (name) => `${name} does not start.`,
 }
@@ -83,6 +87,10 @@ function sentence(kind: RestingKind, app: App): string {
       return 'Its data and its money stay where they are. Only its admin can run it again.'
     case 'waiting':
       return app.deployment?.problem ?? 'Nothing is built until someone pays for it. Nothing was charged.'
+    case 'building':
+      return 'This page renews itself until it answers.'
+    case 'unbuilt':
+      return app.deployment?.problem ?? 'Its log says why. Nothing was charged.'
     case 'waking':
       return 'Your request woke it. This page renews itself until it answers.'
     case 'failing':

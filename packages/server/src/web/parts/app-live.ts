@@ -24,7 +24,11 @@ export function moneyFigures(app: App, now: Date): Html {
   const unposted = money.unposted > 0n ? `, ${formatExact(money.unposted)} since` : ''
   return figures(
     [
-      { label: 'Cost a day', figure: perDay(app.costPerDay), basis: '30-day mean' },
+      {
+        label: 'Cost a day',
+        figure: perDay(app.costPerDay),
+        basis: app.days.length > 2 ? '30-day mean' : 'today so far',
+      },
       {
         label: 'Income a day',
         figure: formatAmount(money.incomePerDay),
@@ -34,7 +38,10 @@ export function moneyFigures(app: App, now: Date): Html {
       {
         label: 'Reserve',
         figure: formatAmount(app.reserve),
-        basis: `of ${formatAmount(money.reserveTarget)}; keeps data 30 days`,
+        basis:
+          money.reserveTarget === 0n
+            ? 'nothing to keep yet'
+            : `of ${formatAmount(money.reserveTarget)}; keeps data 30 days`,
       },
       { label: 'Can never exceed', figure: `${formatAmount(app.maxBurnPerHour)}/h`, basis: 'public maximum' },
     ],
@@ -62,7 +69,7 @@ export function instances(app: App): Html {
             </td>
             <td>${one.activity}</td>
             <td class="nowrap">${dayMonth(one.since)}, ${clockTime(one.since)}</td>
-            <td class="r">${bytes(one.memoryBytes)} of ${bytes(one.memoryLimitBytes)}</td>
+            <td class="r">${one.memoryBytes === 0 ? '–' : bytes(one.memoryBytes)} of ${bytes(one.memoryLimitBytes)}</td>
           </tr>`,
       )}
     </tbody>

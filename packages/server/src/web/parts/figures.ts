@@ -66,7 +66,7 @@ export function pairs(rows: readonly (readonly [label: string, value: Content])[
 
 /** `1.31/day`; nothing is charged yet: a dash that says so. */
 export function perDay(amount: Micros | null): string {
-  return amount === null ? 'none yet' : formatAmount(amount)
+  return amount === null || amount === 0n ? 'none yet' : formatAmount(amount)
 }
 
 export function sectionHead({ title, id, fact }: { title: string; id?: string; fact?: Content }): Html {

@@ -11,9 +11,18 @@ export function isGranted({ state, purse, reserve }: Pick<AppSummary, 'state' | 
   return state !== 'frozen' && state !== 'archived' && purse === 0n && reserve === 0n
 }
 
-/** The same for an app: one that runs on a gift has no such date. */
-export function appPaidUntil(app: Pick<AppSummary, 'state' | 'purse' | 'reserve' | 'runway'>, now: Date): string {
-  return isGranted(app) ? 'not yet: it runs on the start allowance' : paidUntil(app.runway, now)
+/** Nothing was ever built of it and nobody has paid: there is nothing yet whose end could be told. */
+export function isUnborn(app: Pick<AppSummary, 'state' | 'purse' | 'reserve' | 'activity'>): boolean {
+  return app.activity === 'none' && isGranted(app)
+}
+
+/** How an app's money stands, in a few words: for titles, badges and announcements. */
+export function standingWords(
+  app: Pick<AppSummary, 'state' | 'stateSince' | 'purse' | 'reserve' | 'runway'>,
+  now: Date,
+): string {
+  if (app.state === 'frozen' || app.state === 'archived') return `not paid for since ${day(app.stateSince)}`
+  return isGranted(app) ? 'not paid yet' : `paid until ${paidUntil(app.runway, now)}`
 }
 
 /** `12 Jan – 7 Feb 2027`, `after 21 Nov 2028`, `no end in sight`. */
