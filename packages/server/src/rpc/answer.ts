@@ -4,8 +4,10 @@
  */
 import {
   HTTP_STATUS,
+  Malformed,
   PROBLEM_TYPE,
   problemOf,
+  readSignature,
   signResponse,
   utf8,
   type Refusal,
@@ -44,10 +46,8 @@ export async function signed(
   headers.set('x-content-type-options', 'nosniff')
   if (refusal?.retryAfterSeconds) headers.set('retry-after', String(refusal.retryAfterSeconds))
   if (status === 401) challenge(headers, refusal!)
-  await signResponse(
-    { status, headers, body },
-    { request, key: identity.node, nowSeconds: Math.floor(clock.now().getTime() / 1000) },
-  )
+  const by = { key: identity.node, nowSeconds: Math.floor(clock.now().getTime() / 1000) }
+  await signResponse({ status, headers, body }, { ...by, request: signable(request) })
   return new Response(request.method === 'HEAD' ? null : body, { status, headers })
 }
 
@@ -61,4 +61,22 @@ function challenge(headers: Headers, { refusal }: Refusal): void {
       'accept-signature',
       `oc=("@method" "@target-uri" "content-digest" "content-type" "oc-id");created;expires;nonce="${token}";tag="opencloud/1"`,
     )
+}
+
+/** An answer covers the signature of its request. One that nobody can read is none: the answer is signed without it. */
+function signable(request: RequestHead): RequestHead {
+  if (!request.headers.has('signature') || hasReadableSignature(request.headers)) return request
+  const headers = new Headers(request.headers)
+  headers.delete('signature')
+  return { ...request, headers }
+}
+
+function hasReadableSignature(headers: Headers): boolean {
+  try {
+    readSignature(headers)
+    return true
+  } catch (error) {
+    if (error instanceof Malformed) return false
+    throw error
+  }
 }

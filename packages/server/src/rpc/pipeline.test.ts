@@ -362,33 +362,3 @@ test('a flood of wrong calls fills no table, and looking leaves no trace', () =>
     }
     assert.equal((await t.house.database.query('select 1 from call')).length, 0)
   }))
-
-test('the node says who it is and what it can do', () =>
-  withRpc(async (t) => {
-    const known = (await (await t.send(new Request(`${ORIGIN}/.well-known/opencloud`))).json()) as {
-      node: string
-      methods: { name: string }[]
-    }
-    assert.equal(known.node, t.house.identity.node.did)
-    assert.deepEqual(
-      known.methods.map(({ name }) => name),
-      ['test.burn', 'test.echo', 'test.look', 'test.close'],
-    )
-    const api = (await (await t.send(new Request(`${ORIGIN}/openapi.json`))).json()) as {
-      paths: Record<string, { get?: unknown }>
-    }
-    assert.ok(api.paths['/oc/test/look']?.get)
-    assert.ok(!api.paths['/oc/test/echo']?.get)
-  }))
-
-test('a stream says what is and then only what has changed', () =>
-  withRpc(async (t) => {
-    const response = await t.send(
-      new Request(`${ORIGIN}/oc/test/look?text=a`, { headers: { accept: 'text/event-stream' } }),
-    )
-    assert.equal(response.headers.get('content-type'), 'text/event-stream')
-    const reader = response.body!.getReader()
-    const { value } = await reader.read()
-    assert.equal(new TextDecoder().decode(value), 'event: value\ndata: {"text":"a"}\n\n')
-    await reader.cancel()
-  }))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { verifyResponse } from '@perennial/protocol'
 import { withRpc } from '../rpc/testing.ts'
 import { asVisitor, openSite, ORIGIN, type TestSite } from './testing.ts'
@@ -17,6 +18,7 @@ async function withSite(work: (site: TestSite) => Promise<void>): Promise<void> 
   })
 }
 
+const scale = Number(process.env['TEST_SCALE'] ?? 1)
 const APP = `/${f.app.slug}`
 const DEPLOYMENT = `/deployments/${f.deployment.id}`
 const PAGES = ['/', '/prices', '/ledger', '/ledger/commons', APP, DEPLOYMENT, '/forge.example/octo/hello', '/nowhere']
@@ -266,6 +268,49 @@ test('a build that ends turns the page, and what has ended is not live', () =>
     site.state.deployment = { ...f.deployment, status: 'running' }
     await heard(await site.get(`${DEPLOYMENT}/live?after=10`), /event: turn/)
     assert.ok(!(await (await site.get(DEPLOYMENT)).text()).includes('data-stream'))
+  }))
+
+test('no path, query or form breaks a page', () =>
+  withSite(async (site) => {
+    const segment = fc.oneof(
+      fc.constantFrom(
+        '',
+        'ledger',
+        'deployments',
+        'live',
+        'pay',
+        f.app.slug,
+        'x--y',
+        'forge.example',
+        '..',
+        '%2e%2e',
+        '%',
+        'a.csv',
+      ),
+      fc.string({ maxLength: 12 }).map(encodeURIComponent),
+    )
+    const path = fc
+      .tuple(fc.array(segment, { maxLength: 4 }), fc.webQueryParameters())
+      .map(([parts, query]) => `/${parts.join('/')}?${query}`)
+    const { cookie, token } = await asVisitor(await site.get('/'))
+    await fc.assert(
+      fc.asyncProperty(
+        path,
+        fc.dictionary(fc.string({ maxLength: 8 }), fc.string({ maxLength: 30 })),
+        async (asked, form) => {
+          if (!URL.canParse(asked, ORIGIN) || new URL(asked, ORIGIN).origin !== ORIGIN) return
+          const answers = [
+            await site.get(asked, { cookie }),
+            await site.post(asked, { ...form, token }, { cookie, origin: ORIGIN }),
+          ]
+          for (const answer of answers) {
+            assert.ok(answer.status < 500, `${asked}: ${answer.status}`)
+            await answer.body?.cancel()
+          }
+        },
+      ),
+      { numRuns: 150 * scale },
+    )
   }))
 
 test('the site closes while pages are open and looked at', () =>
