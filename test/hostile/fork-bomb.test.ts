@@ -38,7 +38,7 @@ test('a fork bomb gets as many processes as it was given, its neighbour goes on,
   const { most, stopMs } = await detonate(32)
   assert.ok(most > 16 && most <= 32, `it had ${most} processes`)
   assert.ok(stopMs < 10_000, `stopping took ${stopMs} ms`)
-  assert.ok(neighbour.longestSilenceMs() < 1500, `the neighbour was silent for ${neighbour.longestSilenceMs()} ms`)
+  assert.ok(neighbour.longestSilenceMs() < 3000, `the neighbour was silent for ${neighbour.longestSilenceMs()} ms`)
 })
 
 test('control: the same bomb with room for 400 processes takes more than 32', async () => {

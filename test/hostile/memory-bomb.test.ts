@@ -21,7 +21,7 @@ test('a process that takes ever more memory is ended, its exit says why, and its
   assert.equal(said, '')
   assert.equal(exit.reason, 'memory')
   assert.match(exit.sentence, /more than its 32 MiB of memory/)
-  assert.ok(neighbour.longestSilenceMs() < 1500, `the neighbour was silent for ${neighbour.longestSilenceMs()} ms`)
+  assert.ok(neighbour.longestSilenceMs() < 3000, `the neighbour was silent for ${neighbour.longestSilenceMs()} ms`)
 })
 
 test('control: the same process with room for 512 MiB gets its 64', async () => {
