@@ -1,0 +1,175 @@
+/**
+ * A node with people on it, and somebody who kills its programs one after the other, each at the beginning of a phase
+ * of its work and a moment later; after each kill the oracle is asked.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DEFAULT_PRICE_BOOK, isRefusal, methods, type PriceBook } from '@perennial/protocol'
+import { gitRemote, openTestNode, until, type Program, type TestNode } from '@perennial/testnet'
+import { otherPrices } from '../e2e/prices.ts'
+import { openAcknowledgements, type Acknowledgements } from './acknowledgements.ts'
+import { openAudit } from './audit.ts'
+import { chance } from './chance.ts'
+import { watchCounters, type KernelCounters } from './counters.ts'
+import { gather, type Crowd } from './crowd.ts'
+import { openOracle, type Findings, type Oracle } from './oracle.ts'
+import { PHASES, watchPhases, type Phase } from './phases.ts'
+
+export interface Kill extends Findings {
+  readonly phase: Phase
+  readonly program: Program
+  /** After the phase's line. */
+  readonly afterMs: number
+  /** Until the node answered again. */
+  readonly recoveredMs: number
+  /** Payments acknowledged since the last kill's check. */
+  readonly acknowledged: number
+}
+
+export interface Outcome {
+  readonly kills: readonly Kill[]
+  readonly end: Findings & { readonly missingMs: number }
+  /** Phases that were drawn and did not come in time. */
+  readonly missed: readonly Phase[]
+  readonly failedDeployments: readonly string[]
+  readonly statuses: ReadonlyMap<number, number>
+}
+
+/** What a test may look at, or plant something in, before the end is checked. */
+export interface Scene {
+  readonly node: TestNode
+  readonly file: Acknowledgements
+  readonly crowd: Crowd
+  readonly counters: KernelCounters
+  readonly oracle: Oracle
+}
+
+const PHASE_MS = 40_000
+const PROVOKE_EVERY_MS = 8_000
+const ANSWER_MS = 240_000
+const PROGRAMS: readonly Program[] = [...Array<Program>(7).fill('node'), 'sandboxd', 'postgres', 'haproxy']
+/** Memory at a price that empties a purse in seconds; CPU time at one that tells milliseconds apart. */
+const PRICES: PriceBook['prices'] = {
+  ...DEFAULT_PRICE_BOOK.prices,
+  memory: { micros: 400n, per: 2n ** 20n * 1000n },
+  cpu: { micros: 1n, per: 10_000n },
+  build: { micros: 50n, per: 1_000_000_000n },
+}
+
+export async function campaign(
+  options: { kills: number; seed: number; say: (line: string) => void },
+  atEnd: (scene: Scene) => Promise<void> = () => Promise.resolve(),
+): Promise<Outcome> {
+  const { seed, say } = options
+  const drawn = chance(seed)
+  const phaseBag = drawn.bag(PHASES)
+  const programBag = drawn.bag(PROGRAMS)
+  const folder = mkdtempSync('/var/tmp/pn-faults-')
+  using _ = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
+  using prices = otherPrices(PRICES)
+  using file = openAcknowledgements(join(folder, 'acknowledgements'))
+  await using remote = await gitRemote()
+  await using node = await openTestNode({
+    remotes: [remote],
+    env: {
+      PERENNIAL_PRICE_BOOK: prices.path,
+      PERENNIAL_ALLOWANCE: '0',
+      PERENNIAL_LOG_LEVEL: 'debug',
+      PERENNIAL_IDLE_SECONDS: '2',
+      PERENNIAL_APP_MEMORY_MIB: '128',
+    },
+  })
+  using counters = watchCounters(join(node.data, 'sandbox'))
+  await using audit = await openAudit(node.data)
+  const crowd = await gather({ node, remote, file, seed })
+  using phases = watchPhases(join(node.data, 'log/node.log'))
+  const oracle = openOracle({ crowd, file, counters, audit, prices: PRICES })
+
+  const kills: Kill[] = []
+  const missed: Phase[] = []
+  let acknowledged = 0
+  while (kills.length < options.kills) {
+    const phase = missed.length > 0 && drawn.below(2) === 0 ? missed.pop()! : phaseBag()
+    if (!(await reach(phase))) {
+      missed.push(phase)
+      say(`phase ${phase} did not come within ${PHASE_MS / 1000} s; it is tried again`)
+      if (missed.length > 3 * PHASES.length) break
+      continue
+    }
+    const afterMs = drawn.below(3) > 0 ? drawn.below(31) : drawn.below(1_000)
+    await sleep(afterMs)
+    const program = programBag()
+    const startedMs = performance.now()
+    await until(`${program} runs`, () => node.pid(program) !== undefined, ANSWER_MS)
+    node.kill9(program)
+    await answersAgain(node)
+    const recoveredMs = Math.round(performance.now() - startedMs)
+    const before = acknowledged
+    const findings = await oracle.check()
+    acknowledged = file.read().filter(({ paid }) => paid !== null).length
+    const kill = { phase, program, afterMs, recoveredMs, acknowledged: acknowledged - before, ...findings }
+    kills.push(kill)
+    say(`${kills.length}. ${sentenceOf(kill)}`)
+  }
+
+  await crowd.leave()
+  await atEnd({ node, file, crowd, counters, oracle })
+  await rest(node, crowd)
+  const end = await oracle.checkEnd()
+  const { failed: failedDeployments, statuses } = crowd.town
+  return { kills, end, missed, failedDeployments, statuses }
+
+  async function reach(phase: Phase): Promise<boolean> {
+    for (let waited = 0; waited < PHASE_MS; waited += PROVOKE_EVERY_MS) {
+      const coming = phases.next(phase, PROVOKE_EVERY_MS)
+      await crowd.provoke(phase)
+      if (await coming) return true
+    }
+    return false
+  }
+}
+
+async function answersAgain(node: TestNode): Promise<void> {
+  await until(
+    'every program runs again and the node answers',
+    async () => {
+      if ((['node', 'sandboxd', 'postgres', 'haproxy'] as const).some((one) => node.pid(one) === undefined))
+        return false
+      const signal = AbortSignal.timeout(10_000)
+      const answer = await node.client.call(methods.ledger.account, { account: 'commons' }, { signal })
+      return !isRefusal(answer)
+    },
+    ANSWER_MS,
+  )
+}
+
+/** Every build ends, and every app is stopped by its admin: everything is charged, nothing is held. */
+async function rest(node: TestNode, { town, deployers }: Crowd): Promise<void> {
+  for (const app of town.apps) {
+    await until(
+      `${app.name} is not being built`,
+      async () => {
+        const { deployment } = await node.app(app.slug)
+        return !['fetching', 'building', 'starting'].includes(deployment?.status ?? '')
+      },
+      120_000,
+    )
+    await until(
+      `${app.name} stops`,
+      async () => {
+        await deployers.stop(app)
+        return (await node.app(app.slug)).instances.length === 0
+      },
+      120_000,
+    )
+  }
+}
+
+function sentenceOf({ phase, program, afterMs, recoveredMs, acknowledged, ...findings }: Kill): string {
+  const problems = Object.entries(findings).flatMap(([kind, sentences]) =>
+    sentences.map((one) => `\n    ${kind}: ${one}`),
+  )
+  const when = `${program} killed ${afterMs} ms into ${phase}`
+  return `${when}, answers after ${recoveredMs} ms, ${acknowledged} payments acknowledged${problems.join('')}`
+}
