@@ -49,6 +49,8 @@ export interface TestNode {
   visit(slug: string, path: string, init?: RequestInit): Promise<Response>
   /** Kills one program of the node as the kernel would; it is started again by itself. */
   kill9(which: Program): number
+  /** Undefined while it does not run. */
+  pid(which: Program): number | undefined
   /** Everything the node printed so far. */
   printed(): string
   close(): Promise<void>
@@ -132,6 +134,7 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
       return answer(await payer.call(methods.funding.contribute, { id: newId(), app: id, amount: micros }))
     },
     visit: (slug, path, init) => dial(`http://${slug}.localhost:${port}${path}`, init),
+    pid: find,
     kill9(which) {
       const pid = find(which)
       if (pid === undefined) throw new Error(`${which} is not running`)
