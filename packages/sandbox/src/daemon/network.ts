@@ -20,8 +20,10 @@ export async function claimDoorAddress(at: Instance): Promise<'claimed' | 'taken
   const text = await run('ip', ['-j', '-4', 'addr', 'show'])
   const links = JSON.parse(text) as { addr_info: { local?: string; label?: string }[] }[]
   const holder = links.flatMap((link) => link.addr_info).find(({ local }) => local === at.doorAddress)
-  if (holder) return holder.label === at.doorLabel ? 'claimed' : 'taken'
-  if (await hasRouteInto(at)) return 'taken'
+  if (holder && holder.label !== at.doorLabel) return 'taken'
+  if (!holder && (await hasRouteInto(at))) return 'taken'
+  await closeSubnet(at)
+  if (holder) return 'claimed'
   try {
     await run('ip', ['addr', 'add', `${at.doorAddress}/32`, 'dev', 'lo', 'label', at.doorLabel])
   } catch (error) {
@@ -32,14 +34,35 @@ export async function claimDoorAddress(at: Instance): Promise<'claimed' | 'taken
   return 'claimed'
 }
 
+/**
+ * An address of the subnet that no sandbox has is unreachable at once. Without this route, what the host sends to a
+ * sandbox that has ended would leave by the default route, and a stranger out there could answer in its name.
+ */
+async function closeSubnet(at: Instance): Promise<void> {
+  await run('ip', ['route', 'replace', 'unreachable', at.subnet])
+}
+
+async function reopenSubnet(at: Instance): Promise<void> {
+  await run('ip', ['route', 'del', 'unreachable', at.subnet]).catch((error: unknown) => {
+    if (!(error instanceof ToolFailed) || !error.message.includes('No such process')) throw error
+  })
+}
+
 /** Whether the host's own network uses part of the subnet. */
 async function hasRouteInto(at: Instance): Promise<boolean> {
-  const routes = JSON.parse(await run('ip', ['-j', '-4', 'route', 'show'])) as { dst: string; dev?: string }[]
+  const routes = JSON.parse(await run('ip', ['-j', '-4', 'route', 'show'])) as {
+    dst: string
+    dev?: string
+    type?: string
+  }[]
   const prefix = at.doorAddress.replace(/0\.1$/, '')
-  return routes.some(({ dst, dev }) => dst.startsWith(prefix) && !dev?.startsWith(at.vethPrefix))
+  return routes.some(
+    ({ dst, dev, type }) => dst.startsWith(prefix) && !dev?.startsWith(at.vethPrefix) && type !== 'unreachable',
+  )
 }
 
 export async function dropDoorAddress(at: Instance): Promise<void> {
+  await reopenSubnet(at)
   await run('ip', ['addr', 'del', `${at.doorAddress}/32`, 'dev', 'lo'])
 }
 
