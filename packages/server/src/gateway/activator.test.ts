@@ -41,7 +41,7 @@ test('a request is held while its app wakes, and loses neither body nor order', 
     incoming.on('end', () => {
       const size = Buffer.concat(chunks).length
       response.setHeader('set-cookie', ['a=1', 'b=2'])
-      response.end(`${incoming.method} ${incoming.url} ${size} ${incoming.headers['x-perennial-app'] ?? 'unnamed'}`)
+      response.end(`${incoming.method} ${incoming.url} ${size} ${String(incoming.headers['x-perennial-app'])}`)
     })
   })
   let wakes = 0
@@ -62,7 +62,7 @@ test('a request is held while its app wakes, and loses neither body nor order', 
   assert.equal(await site.gateway.inFlight(known), 10)
   wake()
   for (const [turn, answer] of (await Promise.all(held)).entries()) {
-    assert.equal(answer.text, `POST /${turn} 3000000 unnamed`)
+    assert.equal(answer.text, `POST /${turn} 3000000 undefined`)
     assert.deepEqual(answer.headers['set-cookie'], ['a=1', 'b=2'])
   }
   assert.equal((await site.gateway.counts()).find((count) => count.app === known)?.requests, 10n)

@@ -1,17 +1,108 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
-import { helloFiles, openHostingBench } from './testing.ts'
+import test, { after, before } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { helloFiles, openHostingBench, type HostingBench } from './testing.ts'
 
-test('an app runs, falls asleep when nobody asks, and wakes for the next request', { timeout: 120_000 }, async () => {
-  await using host = await openHostingBench({ PERENNIAL_IDLE_SECONDS: '1' })
-  const t0 = performance.now()
-  const app = await host.run('octo/hello', await helloFiles())
-  console.log('run', performance.now() - t0)
-  const first = await host.visit(app)
-  assert.match(first.text, /^hello from \d+$/)
-  await host.until(app, 'asleep')
-  const t1 = performance.now()
-  const again = await host.visit(app)
-  console.log('wake', performance.now() - t1)
-  assert.deepEqual([again.status, again.text], [200, first.text])
+let host: HostingBench
+before(async () => {
+  host = await openHostingBench({ PERENNIAL_IDLE_SECONDS: '2', PERENNIAL_APP_MEMORY_MIB: '128' })
 })
+after(() => host[Symbol.asyncDispose]())
+
+test('an app falls asleep when nobody asks, and wakes for the next request as it was', async () => {
+  const app = await host.run('octo/sleeper', await helloFiles())
+  const first = await host.visit(app)
+  assert.match(first.text, /^hello 1 /)
+  await host.until(app, 'asleep')
+  const again = await host.visit(app)
+  assert.deepEqual([again.status, again.text], [200, first.text.replace('1', '2')])
+  await host.until(app, 'awake')
+})
+
+test('a new release takes over without a failed request, and the old one is told to stop', async () => {
+  const app = await host.run('octo/moving', await helloFiles())
+  const old = (await host.visit(app)).text.split(' ').at(-1)
+  let done = false
+  const answers: string[] = []
+  const client = (async () => {
+    while (!done) {
+      const { status, text } = await host.visit(app)
+      answers.push(`${status} ${text.split(' ').at(-1)}`)
+    }
+  })()
+  const slow = host.visit(app, '/slow?count=1500')
+  await host.again(app, 'octo/moving', { 'greeting.txt': 'second' })
+  done = true
+  await client
+  assert.equal((await slow).text, 'slow')
+  const kinds = [...new Set(answers)]
+  assert.equal(kinds.length, 2, kinds.join())
+  assert.ok(kinds.every((kind) => kind.startsWith('200 ')))
+  assert.notEqual((await host.visit(app)).text.split(' ').at(-1), old)
+  while (!(await host.printed(app)).includes('stopping')) await sleep(50)
+})
+
+test('an app that dies is started again, visitors wait for it, and its log says why it died', async () => {
+  const app = await host.run('octo/mortal', await helloFiles())
+  for (const [path, why] of [
+    ['/exit?count=3', /exited with code 3/],
+    ['/eat', /memory/],
+  ] as const) {
+    // prettier-ignore
+    assert.notEqual((await host.visit(app, path)).status, 200)
+    const next = await host.visit(app)
+    assert.deepEqual([next.status, next.text.slice(0, 8)], [200, 'hello 1 '])
+    assert.match(await host.bench.log(app.id), why)
+  }
+})
+
+test('without money an app is stopped and says so; with money it is back', async () => {
+  const app = await host.run('octo/poor', await helloFiles())
+  assert.equal((await host.visit(app)).status, 200)
+  await host.setState(app, 'frozen')
+  await host.until(app, 'none')
+  const poor = await host.visit(app)
+  assert.equal(poor.status, 402)
+  assert.match(poor.text, /nobody pays for it/)
+  await host.setState(app, 'funded')
+  assert.match((await host.visit(app)).text, /^hello 1 /)
+})
+
+test('a release that ends at once fails its deployment, and the earlier one goes on', async () => {
+  const app = await host.run('octo/broken', await helloFiles())
+  const before = (await host.visit(app)).text
+  await assert.rejects(
+    host.again(app, 'octo/broken', { 'server.js': 'console.log("no config"); process.exit(7)' }),
+    /exited with code 7[^]*no config/,
+  )
+  assert.equal((await host.visit(app)).text, before.replace('1', '2'))
+})
+
+test(
+  'a sandbox of nobody is removed when the node starts, and apps go on as they were',
+  { timeout: 120_000 },
+  async () => {
+    const awake = await host.run('octo/awake', await helloFiles())
+    const asleep = await host.run('octo/asleep', await helloFiles())
+    const dead = await host.run('octo/dead', await helloFiles())
+    await host.until(asleep, 'asleep')
+    const [one, two] = [await host.visit(awake), await host.visit(dead)]
+    await host.visit(awake, '/print?count=500&text=before')
+    await host.restart(async () => {
+      // Meanwhile HAProxy serves those that are awake, and counts.
+      assert.equal((await host.visit(awake, '/print?count=500&text=meanwhile')).status, 200)
+      await host.strangeThings(dead)
+    })
+    assert.equal((await host.visit(awake)).text, one.text.replace('1', '4'))
+    assert.match((await host.visit(asleep)).text, /^hello 1 /)
+    assert.match((await host.visit(dead)).text, /^hello 1 /)
+    assert.notEqual((await host.visit(dead)).text, two.text)
+    assert.deepEqual(await host.orphans(), [])
+    await host.printedAll(awake)
+    const lines = await host.printed(awake)
+    assert.equal(lines.filter((line) => line === 'before').length, 500)
+    assert.equal(lines.filter((line) => line === 'meanwhile').length, 500)
+    const counted = (await host.gateway.counts()).find((count) => count.app === awake.id)
+    assert.equal(counted?.requests, 4n)
+  },
+)

@@ -8,6 +8,7 @@ import { permitted } from '@perennial/protocol'
 import { openKeeper, type Keeper, type KeeperDeps } from './keeper.ts'
 import { openPrinted, type Printed } from './printed.ts'
 import { instanceById, liveInstances, setInstance, setPrinted, type Instance } from './queries.ts'
+import type { Count } from './router.ts'
 import { APP_PORT } from './spec.ts'
 
 export type HostingDeps = Omit<KeeperDeps, 'carryOut'>
@@ -61,7 +62,8 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
   const { apps, logs, metering, router, sandbox } = deps
   const keepers = new Map<string, { keeper: Keeper; turn: Serial }>()
   const printed = new Map<string, Printed>()
-  const lastBusy = new Map<string, { requests: bigint; atMs: number }>()
+  /** By instance, and since when it is awake. */
+  const lastBusy = new Map<string, { requests: bigint; atMs: number; since: Date }>()
   const stop = new AbortController()
   let running: Promise<unknown> | undefined
 
@@ -101,33 +103,39 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
 
   /** What ended by itself, what should be started again, what nobody asks for. */
   async function look(): Promise<void> {
-    const [rows, sandboxes, counts] = await Promise.all([liveInstances(database), sandbox.list(), router.counts()])
+    // In this order: a row that says awake had its sandbox before the list was made.
+    const rows = await liveInstances(database)
+    const [sandboxes, counts] = await Promise.all([sandbox.list(), router.counts()])
     const states = new Map(sandboxes.map((one) => [one.id, one]))
+    const traffic = new Map(counts.map((count) => [count.app, count]))
     const nowMs = clock.monotonicMs()
     for (const row of rows) {
       const found = states.get(row.id)
-      if (row.state === 'awake' && found?.state === 'exited' && found.exit) {
-        const { exit } = found
-        attend(row.app, (keeper) => keeper.ended(row, exit))
-        continue
-      }
-      if (row.state !== 'awake') continue
-      const count = counts.find(({ app }) => app === row.app)
-      const busy = lastBusy.get(row.app)
-      const requests = count?.requests ?? 0n
-      if (!busy || busy.requests !== requests || (count?.inFlight ?? 0) > 0) {
-        lastBusy.set(row.app, { requests, atMs: nowMs })
-        continue
-      }
-      const app = await apps.find(row.app)
-      const idleMs =
-        app && permitted(app.state).stayAwake ? config.app.idleMs : Math.min(config.app.idleMs, FORCED_SLEEP_MS)
-      if (nowMs - busy.atMs > idleMs) attend(row.app, (keeper) => keeper.sleep())
+      if (row.state === 'starting' || row.state === 'stopping') attend(row.app, (keeper) => keeper.keep())
+      else if (!found || found.state === 'exited') attend(row.app, (keeper) => keeper.ended(row, found?.exit ?? null))
+      else if (row.state === 'awake' && (await isIdle(row, traffic.get(row.app), nowMs)))
+        attend(row.app, (keeper) => keeper.sleep())
     }
+    const live = new Set(rows.map(({ id }) => id))
+    for (const id of lastBusy.keys()) if (!live.has(id)) lastBusy.delete(id)
     for (const [app, { keeper }] of keepers) {
       if (keeper.backOff && keeper.backOff.untilMs <= nowMs && !rows.some((row) => row.app === app))
         attend(app, (one) => one.keep())
     }
+  }
+
+  /** No request came and none is under way, for as long as an app in its state may stay awake without one. */
+  async function isIdle(row: Instance, count: Count | undefined, nowMs: number): Promise<boolean> {
+    const requests = count?.requests ?? 0n
+    const busy = lastBusy.get(row.id)
+    const asleepSince = busy !== undefined && busy.since.getTime() !== row.since.getTime()
+    if (!busy || asleepSince || busy.requests !== requests || (count?.inFlight ?? 0) > 0) {
+      lastBusy.set(row.id, { requests, atMs: nowMs, since: row.since })
+      return false
+    }
+    const app = await apps.find(row.app)
+    const forced = !app || !permitted(app.state).stayAwake
+    return nowMs - busy.atMs > (forced ? Math.min(config.app.idleMs, FORCED_SLEEP_MS) : config.app.idleMs)
   }
 
   const attending = new Set<string>()
@@ -178,27 +186,16 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     },
     async reconcile() {
       const sandboxes = new Map((await sandbox.list()).map((one) => [one.id, one]))
-      for (const row of await liveInstances(database)) {
-        const found = sandboxes.get(row.id)
-        sandboxes.delete(row.id)
-        const usable = found && ['running', 'frozen'].includes(found.state) && row.address !== null
-        if (usable && (row.state === 'awake' || row.state === 'asleep')) {
-          // Killed between a freeze and its row, or a thaw and its row: awake is the safe side of both.
-          if (found.state === 'frozen' && row.state === 'awake') await sandbox.thaw({ id: row.id })
-          if (found.state === 'running' && row.state === 'asleep')
-            await setInstance(database, { id: row.id, state: 'awake', since: clock.now() })
-          const app = await apps.find(row.app)
-          if (app && found.state === 'running')
-            await router.route({
-              app: app.id,
-              host: `${app.slug}.${config.appsDomain}`,
-              address: row.address,
-              port: APP_PORT,
-            })
-          continue
-        }
-        await endLeft(row, found !== undefined)
-      }
+      const rows = await liveInstances(database)
+      const usable = (row: Instance) => ['running', 'frozen'].includes(sandboxes.get(row.id)?.state ?? '')
+      const kept = rows.filter((row) => (row.state === 'awake' || row.state === 'asleep') && usable(row))
+      // Nothing may lead to an address that another app's sandbox could get.
+      const keptApps = new Set(kept.map(({ app }) => app))
+      for (const app of await apps.ids()) if (!keptApps.has(app)) await router.unroute({ app })
+      for (const row of kept) await adopt(row, sandboxes.get(row.id)?.state === 'frozen')
+      const keptIds = new Set(kept.map(({ id }) => id))
+      for (const row of rows) if (!keptIds.has(row.id)) await endLeft(row, sandboxes.has(row.id))
+      for (const { id } of rows) sandboxes.delete(id)
       for (const id of sandboxes.keys()) {
         if (!OURS.test(id)) continue
         const row = await instanceById(database, id)
@@ -229,6 +226,17 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     const live = new Set((await liveInstances(database)).map(({ app }) => app))
     for (const app of keepers.keys()) live.add(app)
     await Promise.all([...live].map((app) => inTurn(app, (keeper) => keeper.close())))
+  }
+
+  /** Killed between a freeze and its row, or a thaw and its row: awake is the safe side of both. */
+  async function adopt(row: Instance, frozen: boolean): Promise<void> {
+    const app = await apps.find(row.app)
+    if (!app || row.address === null) return
+    const where = { app: app.id, host: `${app.slug}.${config.appsDomain}` }
+    if (frozen && row.state === 'asleep') return router.park(where)
+    if (frozen) await sandbox.thaw({ id: row.id })
+    if (row.state === 'asleep') await setInstance(database, { id: row.id, state: 'awake', since: clock.now() })
+    await router.route({ ...where, address: row.address, port: APP_PORT })
   }
 
   /** What a killed node left half-way: its usage is counted and charged, then it goes. */

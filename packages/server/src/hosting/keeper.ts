@@ -6,7 +6,7 @@
  * A row is written before each act and after it, so that a node killed in between finds out what it was at.
  */
 import { newId, permitted, type Limits } from '@perennial/protocol'
-import type { Exit, SandboxClient } from '@perennial/sandbox/client'
+import { SandboxRefused, type Exit, type SandboxClient } from '@perennial/sandbox/client'
 import type { App, Apps, Logs } from '../apps/index.ts'
 import type { Builds, Release } from '../builds/index.ts'
 import type { Funding } from '../funding/index.ts'
@@ -38,6 +38,8 @@ const DRAIN_MS = 10_000
 /** One that ran this long has started well: a later end is a new story. */
 const STEADY_MS = 60_000
 const LONGEST_BACK_OFF_MS = 60_000
+/** A visitor waits this long for an app that is to be started again; later ones are told so. */
+const PATIENCE_MS = 8_000
 
 /** What should run, and who pays for it. */
 interface Target {
@@ -55,8 +57,8 @@ export interface Keeper {
   sleep(): Promise<void>
   /** The node closes: everything is charged and stopped; the next start brings it back. */
   close(): Promise<void>
-  /** Its sandbox ended by itself. */
-  ended(instance: Instance, exit: Exit): Promise<void>
+  /** Its sandbox ended by itself; without `exit` it is not there any more. */
+  ended(instance: Instance, exit: Pick<Exit, 'sentence'> | null): Promise<void>
   /** Why it is not started just now; null: it may be. */
   readonly backOff: { readonly untilMs: number; readonly sentence: string } | null
 }
@@ -198,6 +200,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
   async function keep(deployment?: string): Promise<void> {
     const app = await apps.find(appId)
     if (!app) return
+    await clearHalves()
     if (deployment !== undefined) return deploy(app, deployment)
     const target = await targetOf(app)
     const live = await liveInstances(database, appId)
@@ -219,6 +222,12 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     for (const old of live) await drain(old, 'replaced')
   }
 
+  /** Acts of one app do not overlap: what is half started or half stopped now belongs to one that failed. */
+  async function clearHalves(): Promise<void> {
+    for (const row of await liveInstances(database, appId))
+      if (row.state === 'starting' || row.state === 'stopping') await retire(row, row.reason ?? 'was not started whole')
+  }
+
   function failed(sentence: string): void {
     failures++
     const waitMs = Math.min(1000 * 2 ** Math.min(failures - 1, 10), LONGEST_BACK_OFF_MS)
@@ -231,26 +240,22 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     },
     keep,
     async wake() {
-      const [instance] = await awakeOrAsleep()
-      if (instance?.state === 'awake') return 'ready'
       const app = await apps.find(appId)
       if (!app) return refuse('client-error/not-found', 'There is no such app here.')
-      if (instance?.address && app) {
-        diagnostics.debug('phase', { phase: 'thaw', app: appId })
-        await sandbox.thaw({ id: instance.id })
-        await router.route({ ...name(app), address: instance.address, port: APP_PORT })
-        await set(instance, 'awake')
-        return 'ready'
-      }
+      const instance = (await awakeOrAsleep()).at(-1)
+      if (instance && (await resume(app, instance))) return 'ready'
       if (app.stopped)
         return refuse('access-denied', 'Its admin stopped this app.', 'Its page says what it costs to run.')
-      if (app.release === null) return unbuilt()
+      if (app.release === null)
+        return refuse('client-error/not-found', 'This app was never built.', 'Its page says why.')
       if (!(await targetOf(app)))
         return refuse(
           'request-declined/payment-required',
           'The app is frozen: nobody pays for it now.',
           'Pay any amount.',
         )
+      const waitMs = (backOff?.untilMs ?? 0) - clock.monotonicMs()
+      if (waitMs > 0 && waitMs < PATIENCE_MS) await clock.sleep(waitMs)
       await keep()
       if ((await awakeOrAsleep()).length > 0) return 'ready'
       return refuse('server-error/cannot-complete-request', backOff?.sentence ?? 'The app does not start.')
@@ -276,23 +281,48 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       if (outcome === 'frozen') await say('ok', 'asleep in memory: nobody asked for it')
     },
     close: async () => halt(await liveInstances(database, appId), 'the node was stopped'),
-    async ended(instance, exit) {
-      const [row] = (await liveInstances(database, appId)).filter(({ id }) => id === instance.id)
-      if (!row || row.state === 'stopping') return
-      await router.unroute({ app: appId })
-      await retire(row, exit.sentence)
-      await say('warn', exit.sentence)
-      if (clock.now().getTime() - row.since.getTime() > STEADY_MS) failures = 0
-      failed(`The app ${exit.sentence}.`)
-    },
+    ended,
   }
 
-  async function unbuilt(): Promise<Refusal> {
-    const latest = await builds.latest(appId)
-    if (latest?.status === 'waiting')
-      return refuse('request-declined/payment-required', latest.problem ?? 'It waits for its first payment.')
-    const sentence = latest?.problem ?? 'It is being built.'
-    return refuse('server-error/cannot-complete-request', sentence, 'Its page shows how far it is.')
+  /** Thaws it if it sleeps; false if there is nothing to thaw any more. */
+  async function resume(app: App, instance: Instance): Promise<boolean> {
+    if (instance.address === null) return false
+    const where = { ...name(app), address: instance.address, port: APP_PORT }
+    if (instance.state === 'awake') {
+      await router.route(where)
+      return true
+    }
+    diagnostics.debug('phase', { phase: 'thaw', app: appId })
+    try {
+      // At once, since a visitor waits: a frozen app's kernel takes connections already, and a row that says awake
+      // is right for whoever finds it after a kill.
+      const [{ state }] = await Promise.all([
+        sandbox.thaw({ id: instance.id }),
+        set(instance, 'awake'),
+        router.route(where),
+      ])
+      if (state === 'running') return true
+    } catch (error) {
+      if (!(error instanceof SandboxRefused)) throw error
+    }
+    await ended(instance, null)
+    return false
+  }
+
+  async function ended(instance: Instance, exit: Pick<Exit, 'sentence'> | null): Promise<void> {
+    const row = (await awakeOrAsleep()).find(({ id }) => id === instance.id)
+    if (!row) return
+    const now = (await sandbox.list()).find(({ id }) => id === row.id)
+    if (!exit && now && now.state !== 'exited') return
+    const { sentence } = exit ?? now?.exit ?? { sentence: 'is gone without a trace' }
+    const app = await apps.find(appId)
+    // Whoever asks meanwhile is held until it is started again.
+    if (app && (await targetOf(app))) await router.park(name(app))
+    else await router.unroute({ app: appId })
+    await retire(row, sentence)
+    await say('warn', sentence)
+    if (clock.now().getTime() - row.startedAt.getTime() > STEADY_MS) failures = 0
+    failed(`The app ${sentence}.`)
   }
 
   async function awakeOrAsleep(): Promise<Instance[]> {

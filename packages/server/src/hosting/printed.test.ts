@@ -78,8 +78,8 @@ test('bytes that are no log line are passed over, and never an error', async () 
   await log.carry()
   assert.deepEqual(await log.texts(), ['fine', 'also'])
   fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
-      const parsed = parse(text)
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      const parsed = parse(Buffer.from(bytes).toString('latin1'))
       assert.ok(parsed === null || !Number.isNaN(parsed.at.getTime()))
     }),
     { numRuns: 500 * scale },

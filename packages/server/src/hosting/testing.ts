@@ -1,5 +1,7 @@
 /** For tests and benches: apps built, hosted and reached through the gateway, all of it real but their money's states. */
 import { readFile } from 'node:fs/promises'
+import { sandboxClient } from '@perennial/sandbox/client'
+import pg from 'pg'
 import { appLimits, type App } from '../apps/index.ts'
 import { openBuildBench, openBuilder, type BuildBench, type Builder } from '../builds/testing.ts'
 import { openGateway, type Gateway } from '../gateway/index.ts'
@@ -16,6 +18,12 @@ export interface HostingBench extends AsyncDisposable {
   readonly port: number
   /** Commits, builds and starts it; answers once it runs. */
   run(name: string, files: Record<string, string>): Promise<App>
+  /** Commits changed files and deploys them; rejects with the deployment's problem and the app's log. */
+  again(app: App, name: string, files: Record<string, string>): Promise<void>
+  /** Between two nodes: kills one app's sandbox, and leaves one that belongs to nobody. */
+  strangeThings(app: App): Promise<void>
+  /** Sandboxes of hosting's that no row knows. */
+  orphans(): Promise<string[]>
   visit(app: App, path?: string, options?: Parameters<typeof visit>[2]): Promise<Answer>
   setState(app: App, state: App['state']): Promise<void>
   /** Leaves everything as a killed node leaves it, and opens the next one. `meanwhile`: what happens in between. */
@@ -25,6 +33,8 @@ export interface HostingBench extends AsyncDisposable {
   until(app: App, activity: Activity, timeoutMs?: number): Promise<void>
   /** What the app printed, as its public log has it. */
   printed(app: App): Promise<string[]>
+  /** Waits until nothing new is carried over. */
+  printedAll(app: App): Promise<void>
 }
 
 interface Hosts {
@@ -37,6 +47,15 @@ export async function openHostingBench(environment: Readonly<Record<string, stri
   const port = await freePort()
   const bench = await openBuildBench({ PERENNIAL_LISTEN: `127.0.0.1:${port}`, ...environment })
   let node = await openHosts(bench)
+
+  async function settled({ id }: { id: string }): Promise<void> {
+    for (;;) {
+      const now = await node.builder.builds.deployment(id)
+      if (now?.status === 'running') return
+      if (now && now.problem !== null) throw new Error(`${now.problem}\n${await bench.log(now.app)}`)
+      await pause()
+    }
+  }
 
   const self: HostingBench = {
     bench,
@@ -53,13 +72,43 @@ export async function openHostingBench(environment: Readonly<Record<string, stri
     async run(name, files) {
       const app = await bench.app(name, files)
       await self.setState(app, 'funded')
-      const { id } = await bench.deploy(app)
-      for (;;) {
-        const now = await node.builder.builds.deployment(id)
-        if (now?.status === 'running') return app
-        if (now && now.problem !== null) throw new Error(`${now.problem}\n${(await self.printed(app)).join('\n')}`)
-        await pause()
-      }
+      await settled(await bench.deploy(app))
+      return app
+    },
+    async again(app, name, files) {
+      await bench.remote.commit(name, files, 'changed')
+      await settled(await bench.deploy(app))
+    },
+    async strangeThings(app) {
+      const client = sandboxClient({ socket: bench.place.socket })
+      const { rows } = await query(
+        bench.place.databaseUrl,
+        `select id from instance where app = '${app.id}' and state <> 'gone'`,
+      )
+      await client.stop({ id: String(rows[0]?.['id']), graceMs: 0 })
+      const { limits, image, argv } = {
+        limits: { memoryBytes: 2 ** 26, pids: 8, cpuPercent: 10 },
+        image: 'static',
+        argv: ['/bin/sleep', '1000'],
+      } as const
+      await client.start({
+        id: 'i-of-nobody',
+        image,
+        argv,
+        limits,
+        writableBytes: 2 ** 20,
+        env: {},
+        cwd: '/',
+        user: 'app',
+        network: 'none',
+      })
+      client.close()
+    },
+    async orphans() {
+      const { services, client } = node.builder
+      const known = await services.database.query<{ id: string }>(`select id from instance where state <> 'gone'`)
+      const ids = new Set(known.map(({ id }) => id))
+      return (await client.list()).map(({ id }) => id).filter((id) => id.startsWith('i-') && !ids.has(id))
     },
     visit: (app, path = '/', options = {}) =>
       visit(port, `${app.slug}.${node.builder.services.config.appsDomain}`, { ...options, path }),
@@ -93,6 +142,13 @@ export async function openHostingBench(environment: Readonly<Record<string, stri
     async printed(app) {
       const lines = await node.builder.logs.tail({ app: app.id, limit: 20_000, source: 'web' })
       return lines.map(({ text }) => text)
+    },
+    async printedAll(app) {
+      for (let before = -1, now = 0; before !== now;) {
+        before = now
+        await new Promise((resolve) => setTimeout(resolve, 1000))
+        now = (await self.printed(app)).length
+      }
     },
     async [Symbol.asyncDispose]() {
       await node.hosting.close()
@@ -147,6 +203,16 @@ export async function helloFiles(): Promise<Record<string, string>> {
   const program = await readFile(new URL('testing-app.js', import.meta.url), 'utf8')
   const manifest = { name: 'hello', version: '1.0.0', private: true, scripts: { start: 'node server.js' } }
   return { 'package.json': JSON.stringify(manifest), 'server.js': program }
+}
+
+async function query(url: string, text: string) {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return await client.query<Record<string, unknown>>(text)
+  } finally {
+    await client.end()
+  }
 }
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 20))
