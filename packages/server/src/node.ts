@@ -108,6 +108,7 @@ export async function openNode(config: Config): Promise<Node> {
     })
 
     const sockets = { web: join(config.data, 'web.sock') }
+    const reconciled = Promise.withResolvers<Hosting>()
     const gateway = await openGateway(services, {
       webSocketPath: sockets.web,
       waker: {
@@ -116,10 +117,8 @@ export async function openNode(config: Config): Promise<Node> {
           const app = slug === '' ? null : await apps.find(slug)
           return app && { app: app.id }
         },
-        wake: async (app) => {
-          if (!later.hosting) throw new Error('the node is still starting')
-          return later.hosting.wake(app)
-        },
+        // A visitor of a node that is just starting is held like one of an app that is.
+        wake: async (app) => (await reconciled.promise).wake(app),
       },
       page: (kind, about) => later.web?.resting(kind, about) ?? plainPage(kind, about),
     })
@@ -168,6 +167,7 @@ export async function openNode(config: Config): Promise<Node> {
     await funding.fillAllowance()
     await builds.recover()
     await hosting.reconcile()
+    reconciled.resolve(hosting)
     metering.start()
     closing(() => metering.close())
     funding.start()
