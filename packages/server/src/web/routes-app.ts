@@ -2,6 +2,7 @@
 import { amountText, isRefusal, Malformed, methods, newId, parseAmount, UUID, type Micros } from '@perennial/protocol'
 import { appSubject } from './looks.ts'
 import { appPage } from './pages/app.ts'
+import { isResting } from './parts/app-live.ts'
 import { badge } from './parts/badge.ts'
 import { seeOther, submit, visit, watch, type Router, type Site, type Visit } from './visit.ts'
 import type { App, Notice, PayForm } from './views.ts'
@@ -40,8 +41,17 @@ function paidNotice(app: App, id: string | null): Notice | null {
   const paid = app.contributions.find((one) => one.id === id)
   if (!paid) return null
   const rest = `${amountText(paid.amount)} is on the ledger, the commons’ 5 % included.`
-  const resting = app.state === 'frozen' || app.state === 'archived'
-  return { tone: 'good', fact: resting ? `Paid. ${app.name} is brought back.` : `Paid. ${app.name} runs longer.`, rest }
+  return {
+    tone: 'good',
+    fact: `Paid. ${app.name} ${wasResting(app, paid.at) ? 'is brought back' : 'runs longer'}.`,
+    rest,
+  }
+}
+
+/** By the time the page is shown a payment may have brought it back already. */
+function wasResting(app: App, at: Date): boolean {
+  const before = app.changes.findLast((change) => change.at <= at)
+  return isResting(before ?? app)
 }
 
 async function pay(visit: Visit, slug: string, form: Form): Promise<Response> {
