@@ -66,7 +66,7 @@ export class SandboxUnavailable extends Error {
 }
 
 /** How long calls wait for a restarted daemon. */
-const reconnectMs = 10_000
+const reconnectMs = 30_000
 const retryEveryMs = 100
 
 interface Call {
