@@ -15,6 +15,7 @@ import type { SandboxRecord } from './records.ts'
 import { mountedRelease } from './releases.ts'
 import { ephemeralDisks } from './room.ts'
 import { mountedScratch } from './scratch.ts'
+import { removeSupervisorGroup } from './supervisor.ts'
 
 const home = (at: Instance, id: string) => join(at.run, 'sandboxes', id)
 const diskFile = (at: Instance, id: string) => join(ephemeralDisks(at), `${id}.ext4`)
@@ -80,6 +81,7 @@ export async function dismantle(at: Instance, name: { id: string; place?: Place 
   const { id, place } = name
   await deleteContainer(at, id)
   cgroups.remove(cgroupOf(at, id))
+  await removeSupervisorGroup(at, id, cgroups)
   if (place) await disconnectSandbox(at, place)
   await unmount(join(home(at, id), 'app'))
   await unmount(diskFolder(at, id))

@@ -1,5 +1,5 @@
 /** Control groups of version 1: a hierarchy of folders for each controller. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { folders, openCounter, quotaMicros, readIfThere, removeGroup, until, value } from './cgroup-files.ts'
 import type { Cgroups } from './cgroup.ts'
@@ -50,6 +50,11 @@ export function v1(mounts: Map<string, string>): Cgroups {
       })
     },
     limitCpu: (path, cpuPercent) => writeFileSync(at('cpu', path, 'cpu.cfs_quota_us'), String(quotaMicros(cpuPercent))),
+    confine(path, { pid, cpuPercent }) {
+      mkdirSync(at('cpu', path, ''), { recursive: true })
+      this.limitCpu(path, cpuPercent)
+      writeFileSync(at('cpu', path, 'cgroup.procs'), String(pid))
+    },
     children: async (parent) => [...new Set((await Promise.all(all.map((top) => folders(join(top, parent))))).flat())],
     remove: (path) => all.forEach((top) => removeGroup(join(top, path))),
     prepare: async () => undefined,

@@ -1,5 +1,5 @@
 /** Control groups of version 2: one hierarchy, whose controllers are switched on from above. */
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -46,6 +46,11 @@ export function v2(top: string): Cgroups {
       await until(path, () => this.frozen(path) === frozen)
     },
     limitCpu: (path, cpuPercent) => writeFileSync(at(path, 'cpu.max'), `${quotaMicros(cpuPercent)} ${periodMicros}`),
+    confine(path, { pid, cpuPercent }) {
+      mkdirSync(at(path, ''), { recursive: true })
+      this.limitCpu(path, cpuPercent)
+      writeFileSync(at(path, 'cgroup.procs'), String(pid))
+    },
     children: (parent) => folders(join(top, parent)),
     remove: (path) => removeGroup(join(top, path)),
     async prepare(parent) {

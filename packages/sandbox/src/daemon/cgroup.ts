@@ -28,6 +28,8 @@ export interface Cgroups {
   frozen(path: string): boolean
   freeze(path: string, frozen: boolean): Promise<void>
   limitCpu(path: string, cpuPercent: number): void
+  /** Makes a group that limits the CPU of one process of ours, and moves it there. */
+  confine(path: string, what: { pid: number; cpuPercent: number }): void
   /** Groups below `parent`, in any hierarchy. */
   children(parent: string): Promise<string[]>
   /** Removes an empty group; one that is gone already is fine. */

@@ -23,6 +23,7 @@ import { openSandboxes } from './sandboxes.ts'
 import { loadScratches } from './scratch.ts'
 import { listen, socketPath } from './server.ts'
 import { becomeTheOne, endTheOne } from './single.ts'
+import { supervisorsGroup } from './supervisor.ts'
 import { sweep } from './sweep.ts'
 import { handlers } from './verbs.ts'
 
@@ -30,7 +31,7 @@ export async function serve(options: Options): Promise<void> {
   becomeTheOne(options)
   const at = await settleDown(options)
   const cgroups = openCgroups()
-  await cgroups.prepare(at.cgroupParent)
+  for (const group of [supervisorsGroup(at), at.cgroupParent]) await cgroups.prepare(group)
   await prepareConmon(at)
   await prepareImages(at)
   await prepareReleases(at)
@@ -62,7 +63,7 @@ export async function destroy(options: Options): Promise<void> {
   await prepareConmon(at)
   await writeRules(at, [])
   await sweep(at, new Map(), cgroups)
-  cgroups.remove(at.cgroupParent)
+  for (const group of [at.cgroupParent, supervisorsGroup(at)]) cgroups.remove(group)
   await removeRules(at)
   await dropDoorAddress(at)
   const below = mountPoints().filter((path) => path.startsWith(`${at.run}/`))

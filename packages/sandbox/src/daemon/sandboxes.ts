@@ -24,6 +24,7 @@ import { removeRecord, saveRecord } from './records.ts'
 import type { SandboxRecord } from './records.ts'
 import { Refusal } from './refuse.ts'
 import { unmountRelease } from './releases.ts'
+import { confineSupervisor } from './supervisor.ts'
 
 export interface Sandboxes {
   start(spec: SandboxSpec): Promise<Sandbox>
@@ -95,6 +96,7 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
       await assemble(at, { record, cgroups, locks })
       const log = await makeLog(at, spec.id)
       record.pid = await createContainer(at, { id: spec.id, bundle: bundleFolder(at, spec.id), log })
+      confineSupervisor(at, { id: spec.id, pid: record.pid }, cgroups)
       live.meter = openMeter(at, record, cgroups)
       await startContainer(at, spec.id)
       record.startedAt = Date.now()

@@ -9,11 +9,12 @@ import type { Place } from './firewall.ts'
 import type { Instance } from './instance.ts'
 import { connectedNumbers, netnsFolder, removeLinks } from './network.ts'
 import { ephemeralDisks } from './room.ts'
+import { supervisorsGroup } from './supervisor.ts'
 
 /** `running`: id → place of every sandbox that is to be adopted. */
 export async function sweep(at: Instance, running: Map<string, Place>, cgroups: Cgroups): Promise<void> {
   const disks = (await names(ephemeralDisks(at))).map((name) => name.replace(/\.ext4$/, ''))
-  const groups = await cgroups.children(at.cgroupParent)
+  const groups = [...(await cgroups.children(at.cgroupParent)), ...(await cgroups.children(supervisorsGroup(at)))]
   const ids = new Set([...(await names(homesFolder(at))), ...disks, ...groups, ...(await containers(at))])
   for (const id of ids) if (!running.has(id)) await dismantle(at, { id }, cgroups)
   const kept = new Set([...running.values()].map(({ index }) => index))
