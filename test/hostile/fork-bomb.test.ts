@@ -12,7 +12,7 @@ after(() => cage[Symbol.asyncDispose]())
 
 /** awk lights it again and again: a shell that cannot fork ends, awk does not. */
 const bomb = `awk 'BEGIN { while (1) system("b() { b | b & }; b; usleep 1000") }' 2> /dev/null`
-const burnMs = 1500
+const burnMs = 1500 * Number(process.env['TEST_SCALE'] ?? 1)
 
 /** How many processes there were at most. */
 async function detonate(pids: number): Promise<{ most: number; stopMs: number }> {
