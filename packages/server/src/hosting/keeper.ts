@@ -48,6 +48,11 @@ interface Target {
   readonly payer: string
 }
 
+interface Dozing {
+  readonly instance: Instance
+  readonly where: { readonly app: string; readonly host: string; readonly address: string; readonly port: number }
+}
+
 export interface Keeper {
   /** Makes what runs what should run. `deployment`: its release is tried first, and told how it went. */
   keep(deployment?: string): Promise<void>
@@ -69,6 +74,9 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
   const name = (app: App) => ({ app: app.id, host: `${app.slug}.${config.appsDomain}` })
   let failures = 0
   let backOff: Keeper['backOff'] = null
+  /** Asleep since the last act, so that waking needs no look at the database. */
+  let dozing: Dozing | null = null
+  let recorded: Promise<unknown> = Promise.resolve()
 
   const say = (level: 'ok' | 'warn', text: string) => logs.append(appId, 'node', [{ level, text }])
   const set = (instance: Instance, state: InstanceState, more: { address?: string; reason?: string } = {}) =>
@@ -234,12 +242,22 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     backOff = { untilMs: clock.monotonicMs() + waitMs, sentence }
   }
 
+  /** Every other act finds the row as the last waking left it, and ends what waking relied on. */
+  const act = async <T>(work: () => Promise<T>): Promise<T> => {
+    await recorded
+    dozing = null
+    return work()
+  }
+
   return {
     get backOff() {
       return backOff
     },
-    keep,
+    keep: (deployment) => act(() => keep(deployment)),
     async wake() {
+      const known = dozing
+      dozing = null
+      if (known && (await thaw(known))) return 'ready'
       const app = await apps.find(appId)
       if (!app) return refuse('client-error/not-found', 'There is no such app here.')
       const instance = (await awakeOrAsleep()).at(-1)
@@ -260,28 +278,32 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       if ((await awakeOrAsleep()).length > 0) return 'ready'
       return refuse('server-error/cannot-complete-request', backOff?.sentence ?? 'The app does not start.')
     },
-    async sleep() {
-      const app = await apps.find(appId)
-      const [instance] = await liveInstances(database, appId)
-      if (!app || instance?.state !== 'awake' || instance.address === null) return
-      const where = { ...name(app), address: instance.address, port: APP_PORT }
-      const outcome = await doze({
-        router,
-        ...where,
-        freeze: async () => {
-          diagnostics.debug('phase', { phase: 'freeze', app: appId })
-          await set(instance, 'asleep')
-          await sandbox.freeze({ id: instance.id })
-        },
-        thaw: async () => {
-          await sandbox.thaw({ id: instance.id })
-          await set(instance, 'awake')
-        },
-      })
-      if (outcome === 'frozen') await say('ok', 'asleep in memory: nobody asked for it')
-    },
-    close: async () => halt(await liveInstances(database, appId), 'the node was stopped'),
-    ended,
+    sleep: () => act(sleep),
+    close: () => act(async () => halt(await liveInstances(database, appId), 'the node was stopped')),
+    ended: (instance, exit) => act(() => ended(instance, exit)),
+  }
+
+  async function sleep(): Promise<void> {
+    const app = await apps.find(appId)
+    const [instance] = await liveInstances(database, appId)
+    if (!app || instance?.state !== 'awake' || instance.address === null) return
+    const where = { ...name(app), address: instance.address, port: APP_PORT }
+    const outcome = await doze({
+      router,
+      ...where,
+      freeze: async () => {
+        diagnostics.debug('phase', { phase: 'freeze', app: appId })
+        await set(instance, 'asleep')
+        await sandbox.freeze({ id: instance.id })
+      },
+      thaw: async () => {
+        await sandbox.thaw({ id: instance.id })
+        await set(instance, 'awake')
+      },
+    })
+    if (outcome === 'busy') return
+    dozing = { instance, where }
+    await say('ok', 'asleep in memory: nobody asked for it')
   }
 
   /** Thaws it if it sleeps; false if there is nothing to thaw any more. */
@@ -292,21 +314,29 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       await router.route(where)
       return true
     }
-    diagnostics.debug('phase', { phase: 'thaw', app: appId })
-    try {
-      // At once, since a visitor waits: a frozen app's kernel takes connections already, and a row that says awake
-      // is right for whoever finds it after a kill.
-      const [{ state }] = await Promise.all([
-        sandbox.thaw({ id: instance.id }),
-        set(instance, 'awake'),
-        router.route(where),
-      ])
-      if (state === 'running') return true
-    } catch (error) {
-      if (!(error instanceof SandboxRefused)) throw error
-    }
+    if (await thaw({ instance, where })) return true
     await ended(instance, null)
     return false
+  }
+
+  /**
+   * A visitor waits: the row follows after the answer. One that still says asleep while the app runs is put right
+   * by whoever finds it after a kill.
+   */
+  async function thaw({ instance, where }: Dozing): Promise<boolean> {
+    diagnostics.debug('phase', { phase: 'thaw', app: appId })
+    try {
+      // Routed at the same time: a frozen app's kernel takes connections already.
+      const [{ state }] = await Promise.all([sandbox.thaw({ id: instance.id }), router.route(where)])
+      if (state !== 'running') return false
+    } catch (error) {
+      if (error instanceof SandboxRefused) return false
+      throw error
+    }
+    recorded = set(instance, 'awake').catch((error: unknown) =>
+      diagnostics.warn('an app is awake and its row says asleep', { app: appId, error }),
+    )
+    return true
   }
 
   async function ended(instance: Instance, exit: Pick<Exit, 'sentence'> | null): Promise<void> {
