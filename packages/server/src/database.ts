@@ -42,6 +42,8 @@ export async function openDatabase(options: { url: string; connections?: number 
     ...on(pool),
     async transaction(work) {
       const client = await pool.connect()
+      // A connection that breaks between two queries says so here; the next query says it to the caller.
+      client.on('error', ignore)
       try {
         await client.query('begin')
         const result = await work({ ...on(client), transactional: true })
@@ -55,6 +57,8 @@ export async function openDatabase(options: { url: string; connections?: number 
           () => client.release(true),
         )
         throw error
+      } finally {
+        client.off('error', ignore)
       }
     },
     async listen(channel, heard) {
@@ -70,36 +74,53 @@ export async function openDatabase(options: { url: string; connections?: number 
 
 async function listen(url: string, channel: string, heard: () => void): Promise<{ close(): Promise<void> }> {
   let closed = false
-  let client: pg.Client
+  let client: pg.Client | undefined
+  let retry: NodeJS.Timeout | undefined
   const connect = async () => {
-    client = new pg.Client({ connectionString: url })
-    client.on('notification', heard)
-    client.on('error', () => undefined)
-    client.on('end', () => {
-      if (!closed) setTimeout(reconnect, 500)
-    })
-    await client.connect()
-    await client.query(`listen ${pg.escapeIdentifier(channel)}`)
+    const mine = new pg.Client({ connectionString: url })
+    client = mine
+    mine.on('notification', heard)
+    mine.on('error', ignore)
+    try {
+      await mine.connect()
+      await mine.query(`listen ${pg.escapeIdentifier(channel)}`)
+    } catch (error) {
+      await mine.end().catch(ignore)
+      throw error
+    }
+    // Only now: a connection that fails at once ends too, and one of the two is to be answered by another try.
+    mine.on('end', again)
   }
-  const reconnect = () => {
-    if (closed) return
-    connect().then(heard, () => setTimeout(reconnect, 500))
+  const again = () => {
+    if (closed || retry) return
+    retry = setTimeout(() => {
+      retry = undefined
+      connect().then(heard, again)
+    }, 500)
   }
   await connect()
   return {
     async close() {
       closed = true
-      await client.end()
+      clearTimeout(retry)
+      await client?.end()
     },
   }
 }
+
+function ignore(): void {}
 
 /**
  * Applies `server/sql/*.sql` in order. The migration's name is inserted first in its transaction, so of two
  * starters the primary key lets one through and the other waits, then skips.
  */
-export async function migrate(database: Pick<Database, 'query' | 'transaction'>, folder = new URL('../sql/', import.meta.url)): Promise<void> {
-  await database.query(`create table if not exists migration (name text primary key, at timestamptz not null default now())`)
+export async function migrate(
+  database: Pick<Database, 'query' | 'transaction'>,
+  folder = new URL('../sql/', import.meta.url),
+): Promise<void> {
+  await database.query(
+    `create table if not exists migration (name text primary key, at timestamptz not null default now())`,
+  )
   const names = (await readdir(folder)).filter((name) => /^\d+-.*\.sql$/.test(name)).sort()
   const done = new Set((await database.query<{ name: string }>('select name from migration')).map((row) => row.name))
   const unknown = [...done].filter((name) => !names.includes(name))
@@ -111,7 +132,9 @@ export async function migrate(database: Pick<Database, 'query' | 'transaction'>,
     if (done.has(name)) continue
     const sql = await readFile(fileURLToPath(new URL(name, folder)), 'utf8')
     await database.transaction(async (tx) => {
-      const mine = await tx.query('insert into migration (name) values ($1) on conflict do nothing returning name', [name])
+      const mine = await tx.query('insert into migration (name) values ($1) on conflict do nothing returning name', [
+        name,
+      ])
       if (mine.length > 0) await tx.query(sql)
     })
   }
