@@ -82,11 +82,10 @@ export function openContribute(services: Services, deps: ContributeDeps): Contri
   const { database, clock, diagnostics, events } = services
   const { ledger, accounts, apps, metering, priceBook, rails, crash } = deps
 
-  const split = async (app: string, amount: Micros, pending = 0n): Promise<Parts> => {
-    const kept = (await metering.kept([app])).get(app) ?? 0n
-    const { balance } = await accounts.balance(accountOf.reserve(app))
-    return splitPayment({ amount, reserve: balance + pending, reserveTarget: reserveTarget(priceBook, kept) })
-  }
+  const targetOf = async (app: string): Promise<Micros> =>
+    reserveTarget(priceBook, (await metering.kept([app])).get(app) ?? 0n)
+
+  const reserveOf = async (app: string): Promise<Micros> => (await accounts.balance(accountOf.reserve(app))).balance
 
   const chain = async (row: ContributionRow): Promise<Event[]> => {
     const debit = await accounts.id(accountOf.rail(row.rail))
@@ -172,7 +171,8 @@ export function openContribute(services: Services, deps: ContributeDeps): Contri
   }
 
   return {
-    split,
+    split: async (app, amount) =>
+      splitPayment({ amount, reserve: await reserveOf(app), reserveTarget: await targetOf(app) }),
     async contribute(given) {
       const defaults = { name: null, rail: PUSH_BUTTON, asset: priceBook.asset, caller: null }
       const payment: Required<Payment> = { ...defaults, ...given }
@@ -181,8 +181,11 @@ export function openContribute(services: Services, deps: ContributeDeps): Contri
       const checked = await check(payment)
       if ('refusal' in checked) return checked
       const { id, app, amount, name, caller } = payment
+      // Asked first: a crowd of payers who each hold a connection and wait for a second one would wait for ever.
+      const target = await targetOf(app)
       await database.transaction(async (tx) => {
-        const parts = await split(app, amount, await pendingReserve(tx, app))
+        const pending = await pendingReserve(tx, app)
+        const parts = splitPayment({ amount, reserve: pending + (await reserveOf(app)), reserveTarget: target })
         await insertContribution(tx, { id, app, amount, name, caller, rail: checked.name, at: clock.now() }, parts)
       })
       crash('contribution-stored')

@@ -73,6 +73,13 @@ test('what is not a payment is refused with a sentence, and nothing moves', () =
     assert.equal((await bench.services.database.query('select from contribution')).length, 0)
   }))
 
+test('more payers at once than the node has connections are all served', () =>
+  withFunding(async (bench) => {
+    const { id: app } = await bench.app()
+    await Promise.all(Array.from({ length: 40 }, () => bench.give(app, 1_000_000n)))
+    assert.equal(await balance(bench, accountOf.purse(app)), 38_000_000n)
+  }))
+
 test('without the push button nobody can make money', () =>
   withFunding(
     async (bench) => {
