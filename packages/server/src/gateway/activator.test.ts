@@ -100,6 +100,19 @@ test('a waker that fails is a page too, and nothing of the failure is shown', as
   assert.doesNotMatch(answer.text, /secret/)
 })
 
+test('a page that cannot be made is a plain one, and the node lives on', async () => {
+  await using site = await testGateway({
+    log: false,
+    page: async () => {
+      throw new Error('secret trouble')
+    },
+  })
+  const answer = await visit(site.port, 'nobody.localhost')
+  assert.equal(answer.status, 404)
+  assert.match(answer.text, /no app of this name/)
+  await assert.rejects(openWebSocket(site.port, 'nobody.localhost'), /404 Not Found/)
+})
+
 test('a WebSocket that wakes its app talks to it; one that may not gets the page', async () => {
   await using app = await testApp('hello')
   speakWebSocket(app.server)
@@ -120,6 +133,30 @@ test('a WebSocket that wakes its app talks to it; one that may not gets the page
   assert.equal(await first.say('through the activator'), 'through the activator')
   assert.equal(await second.say('straight'), 'straight')
   assert.equal(await site.gateway.inFlight(known), 2)
+})
+
+test('an app that declines an upgrade gets no request of anybody else over the same connection', async () => {
+  const heard: string[] = []
+  // It answers as HTTP allows, keeps the connection and listens to what comes next.
+  await using app = await testApp('')
+  app.server.on('upgrade', (incoming, socket) => {
+    heard.push(String(incoming.headers.host))
+    socket.on('data', (chunk: Buffer) => heard.push(chunk.toString()))
+    socket.on('error', () => socket.destroy())
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nno')
+  })
+  await using site: TestGateway = await testGateway({
+    waker: waker(async () => {
+      await site.gateway.route({ app: known, host, address: '127.0.0.1', port: app.port })
+      return 'ready'
+    }),
+  })
+  await site.gateway.park({ app: known, host })
+  await assert.rejects(openWebSocket(site.port, host), /200 OK/)
+  const get = `GET / HTTP/1.1\r\nHost: nobody.localhost\r\nCookie: secret=1\r\n\r\n`
+  // HAProxy lends a connection to the second request of a client, whoever had it before.
+  for (let turn = 0; turn < 5; turn++) await raw(site.port, get + get, 100)
+  assert.deepEqual(heard, [host])
 })
 
 test('a visitor who leaves while an app wakes is not waited for, and nothing breaks', async () => {

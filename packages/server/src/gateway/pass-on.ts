@@ -4,8 +4,8 @@
  * Used only for the requests that an app is woken by: each gets a connection of its own, so there is no idle one that
  * the app could have closed while it slept. Headers go on as HAProxy sent them, less what belongs to this hop.
  */
-import { request, type IncomingMessage, type ServerResponse } from 'node:http'
-import { connect } from 'node:net'
+import { request, ServerResponse, type IncomingMessage } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Endpoint } from './names.ts'
 
@@ -46,7 +46,11 @@ export async function passOn(incoming: IncomingMessage, response: ServerResponse
   })
 }
 
-/** A WebSocket's first request: the head is written as it came, then both sides talk past us. */
+/**
+ * A WebSocket's first request. Only once the app has agreed (101) do both sides talk past us. An app that answers
+ * anything else gets that answer passed on and the connection closed: HAProxy keeps open ones for anybody's next
+ * request, which the app would then read.
+ */
 export async function passUpgrade(
   incoming: IncomingMessage,
   client: Duplex,
@@ -54,20 +58,56 @@ export async function passUpgrade(
   to: Endpoint,
 ): Promise<void> {
   const socket = await dial(to)
-  const lines = [`${incoming.method} ${incoming.url} HTTP/1.1`]
-  for (let index = 0; index < incoming.rawHeaders.length; index += 2)
-    if (incoming.rawHeaders[index]!.toLowerCase() !== 'x-perennial-app')
-      lines.push(`${incoming.rawHeaders[index]}: ${incoming.rawHeaders[index + 1]}`)
-  socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
-  socket.write(head)
-  socket.pipe(client)
-  client.pipe(socket)
-  for (const [one, other] of [
-    [socket, client],
-    [client, socket],
+  await new Promise<void>((resolve, reject) => {
+    const outgoing = request({
+      createConnection: () => socket,
+      method: incoming.method ?? 'GET',
+      path: incoming.url ?? '/',
+      headers: [...headersOn(incoming), 'Connection', 'Upgrade', 'Upgrade', incoming.headers.upgrade ?? ''],
+      setHost: false,
+    })
+    outgoing.on('upgrade', (answer, app, appHead) => {
+      client.write(`HTTP/1.1 101 Switching Protocols\r\n${rawLines(answer)}\r\n`, 'latin1')
+      client.write(appHead)
+      app.write(head)
+      join(client, app)
+      resolve()
+    })
+    outgoing.on('response', (answer) => {
+      const response = new ServerResponse(incoming)
+      response.shouldKeepAlive = false
+      response.assignSocket(client as Socket)
+      response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', headersOn(answer))
+      answer.pipe(response)
+      answer.on('error', () => client.destroy())
+      response.on('finish', () => client.end())
+      resolve()
+    })
+    // Before an answer this is a page; after one, whoever reads it has noticed.
+    outgoing.on('error', (cause) =>
+      reject(new AppUnreachable(`the app at ${to.address}:${to.port} broke off`, { cause })),
+    )
+    client.on('close', () => socket.destroy())
+    outgoing.end()
+  })
+}
+
+function rawLines({ rawHeaders }: IncomingMessage): string {
+  let lines = ''
+  for (let index = 0; index < rawHeaders.length; index += 2)
+    lines += `${rawHeaders[index]}: ${rawHeaders[index + 1]}\r\n`
+  return lines
+}
+
+function join(one: Duplex, other: Duplex): void {
+  one.pipe(other)
+  other.pipe(one)
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
   ] as const) {
-    one.on('error', () => other.destroy())
-    one.on('close', () => other.destroy())
+    from.on('error', () => to.destroy())
+    from.on('close', () => to.destroy())
   }
 }
 
