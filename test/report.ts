@@ -16,7 +16,7 @@ export interface Outcome {
 }
 
 /** A file that hangs is ended, so that one leak cannot cost the whole run. */
-const FILE_TIMEOUT_MS = 420_000
+const FILE_TIMEOUT_MS = 300_000
 const COUNTS = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'] as const
 const COUNT = new RegExp(`^(${COUNTS.join('|')}) (\\d+)$`)
 
