@@ -57,12 +57,15 @@ export async function openWriter(options: { url: string; onFenced?: (error: Ledg
     for (;;) {
       if (stopped) throw stopped
       const attempt = (connection ??= connect(options.url))
+      let asked = false
       try {
         const client = await attempt
+        asked = true
         const result = await client.query<Row>(question)
         return result.rows[0]!
       } catch (error) {
-        if (answered(error)) throw refused(error)
+        // A server that lets nobody in just now has answered nothing.
+        if (asked && answered(error)) throw refused(error)
         if (connection === attempt) {
           connection = undefined
           void attempt.then((client) => client.end(), ignore)

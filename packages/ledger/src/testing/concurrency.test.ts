@@ -3,6 +3,7 @@ import { newId } from '@perennial/protocol'
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { LedgerFenced, LedgerUnavailable, openLedger, type Event } from '../index.ts'
 import { BATCH_LIMIT } from '../queue.ts'
 import { random, SCALE, seeds } from './random.ts'
@@ -116,6 +117,26 @@ test('two writers that start while the other posts never both succeed', async ()
   )
   await using after = await openLedger({ url: l.database.url })
   assert.deepEqual(await after.verify(), [])
+})
+
+test('a database that lets nobody in for a while is waited for, and then answers', async () => {
+  await using l = await testLedger()
+  const [rail, purse] = await someAccounts(l)
+  const { rows } = await l.database.pool.query<{ name: string }>('select current_database() as name')
+  const { name } = rows[0]!
+  const operator = new pg.Client({ connectionString: l.database.url.replace(`/${name}?`, '/postgres?') })
+  await operator.connect()
+  await operator.query(`alter database ${name} allow_connections false`)
+  await operator.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where application_name = 'perennial ledger writer' and datname = $1`,
+    [name],
+  )
+  const posted = l.ledger.post({ id: newId(), code: 1, debit: rail!, credit: purse!, amount: 1n })
+  await sleep(300)
+  await operator.query(`alter database ${name} allow_connections true`)
+  await operator.end()
+  assert.equal((await posted)[0]?.status, 'created')
 })
 
 test('a cut connection loses nothing and repeats nothing', async () => {
