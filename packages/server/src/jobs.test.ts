@@ -10,7 +10,8 @@ import { serverDatabase } from './testing.ts'
 
 const diagnostics = openDiagnostics({ level: 'error' })
 
-const jobsOf = (database: Database, owner: string): Jobs => openJobs({ database, clock: systemClock, diagnostics, owner })
+const jobsOf = (database: Database, owner: string): Jobs =>
+  openJobs({ database, clock: systemClock, diagnostics, owner })
 
 test('a job whose process dies runs again when the same node starts', async () => {
   await using opened = await serverDatabase()
@@ -61,6 +62,28 @@ test('what is asked for again while it runs, runs once more', async () => {
   await jobs.idle()
   await jobs.close()
   assert.equal(runs, 2)
+})
+
+test('a job that still runs when its lease is over does not run a second time beside itself', async () => {
+  await using opened = await serverDatabase()
+  const { database } = opened
+  const jobs = jobsOf(database, 'node')
+  const { promise: done, resolve: end } = Promise.withResolvers<void>()
+  let runs = 0
+  jobs.handle('long', async () => {
+    runs++
+    await done
+  })
+  await jobs.enqueue(database, 'long', {})
+  await jobs.start()
+  while (runs === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  await database.query(`update job set claimed_until = now() - interval '1 minute'`)
+  await database.query('notify job')
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  end()
+  await jobs.idle()
+  await jobs.close()
+  assert.equal(runs, 1)
 })
 
 test('an event whose transaction rolls back was never said', async () => {

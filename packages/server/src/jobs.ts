@@ -61,13 +61,15 @@ export function openJobs(services: {
     const free = [...kinds].filter(([, kind]) => kind.running < kind.atOnce)
     if (free.length === 0) return []
     const now = clock.now()
+    // Not what runs here: a machine that slept finds its own leases over.
     const rows = await database.query<Job>(
       `update job set claimed_by = $1, claimed_until = $2, attempt = attempt + 1
         where id in (select id from job
                       where kind = any($3) and run_at <= $4 and (claimed_until is null or claimed_until < $4)
+                        and id <> all($5)
                       order by run_at, id limit 1 for update skip locked)
        returning id, kind, data, attempt`,
-      [owner, new Date(now.getTime() + LEASE_MS), free.map(([name]) => name), now],
+      [owner, new Date(now.getTime() + LEASE_MS), free.map(([name]) => name), now, [...running.keys()]],
     )
     return rows
   }
@@ -119,7 +121,9 @@ export function openJobs(services: {
           const kind = kinds.get(job.kind)
           if (!kind) continue
           const done = runOne(job, kind)
-            .catch((error: unknown) => diagnostics.error(`job ${job.kind} could not be put back`, { job: job.id, error }))
+            .catch((error: unknown) =>
+              diagnostics.error(`job ${job.kind} could not be put back`, { job: job.id, error }),
+            )
             .finally(() => {
               running.delete(job.id)
               wake()
