@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Diagnostics } from '../diagnostics.ts'
 import { isRefusal, type Refusal } from '../refusal.ts'
 import type { Endpoint } from './names.ts'
-import type { Page, PageAbout, PageKind, PageMaker } from './pages.ts'
+import { plainPage, type Page, type PageAbout, type PageKind, type PageMaker } from './pages.ts'
 import { AppUnreachable, passOn, passUpgrade } from './pass-on.ts'
 
 const AGAIN_MS = 5
@@ -138,8 +138,14 @@ function explain({ diagnostics }: ActivatorOptions, host: string, error: unknown
   else diagnostics.error(`waking ${host} failed`, { error })
 }
 
+/** Never throws: a page that cannot be made, because its database is away, becomes one that needs nothing. */
 async function pageOf(options: ActivatorOptions, kind: PageKind, about: PageAbout): Promise<Page> {
-  return options.page(kind, about)
+  try {
+    return await options.page(kind, about)
+  } catch (error) {
+    options.diagnostics.error(`the page of ${about.host} could not be made`, { error })
+    return plainPage(kind, about)
+  }
 }
 
 /** The body that the client still sends is not wanted: the connection closes with the page. */
