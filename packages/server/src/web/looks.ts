@@ -7,8 +7,18 @@ import type { Data } from './data.ts'
 import { html } from './html.ts'
 import type { Subject } from './live.ts'
 import { almanacRows } from './parts/almanac.ts'
-import { contributionsTable } from './parts/app-tables.ts'
-import { activityLine, instances, moneyFigures, standing, stateHead, until } from './parts/app-live.ts'
+import { changesTable, contributionsTable } from './parts/app-tables.ts'
+import {
+  activityLine,
+  balanceChart,
+  instances,
+  moneyFigures,
+  payHeading,
+  payers,
+  standing,
+  stateHead,
+  until,
+} from './parts/app-live.ts'
 import { steps } from './parts/steps.ts'
 import { standingWords } from './parts/runway-text.ts'
 import { stateWord } from './parts/state-pill.ts'
@@ -51,6 +61,10 @@ export function appSubject(slug: string, { data, frame }: LookingDeps): Subject 
           moneyFigures(app, now),
           instances(app),
           contributionsTable(app.contributions),
+          changesTable(app),
+          balanceChart(app, now),
+          payHeading(app),
+          payers(app),
           activityLine(app),
         ],
         lines,

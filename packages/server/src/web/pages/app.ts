@@ -1,11 +1,23 @@
 /** An app's page: the day its money runs out, the button that moves it, and everything else anyone may know. */
 import { html, when, type Content, type Html } from '../html.ts'
-import { bytes, day, commit as short, plural } from '../format.ts'
+import { bytes, day, commit as short } from '../format.ts'
 import { layout } from '../layout.ts'
-import { runwayChart, runwayTable } from '../charts/runway-chart.ts'
-import { contributionsTable, releasesTable } from '../parts/app-tables.ts'
+import { runwayTable } from '../charts/runway-chart.ts'
+import { changesTable, contributionsTable, releasesTable } from '../parts/app-tables.ts'
 import { costAndIncome } from '../parts/costs.ts'
-import { activityLine, instances, isResting, moneyFigures, standing, stateHead, until } from '../parts/app-live.ts'
+import {
+  activityLine,
+  balances,
+  balanceChart,
+  instances,
+  isResting,
+  moneyFigures,
+  payHeading,
+  payers,
+  standing,
+  stateHead,
+  until,
+} from '../parts/app-live.ts'
 import { sectionHead } from '../parts/figures.ts'
 import { lastSeq, log } from '../parts/log.ts'
 import { notice } from '../parts/notice.ts'
@@ -35,7 +47,7 @@ export function appPage(view: AppView, frame: Frame): Html {
         ${payBox(
           {
             app,
-            heading: running ? 'Keep it running' : 'Bring it back',
+            heading: payHeading(app),
             offers: app.money.offers,
             minimum: app.money.minimum,
             form: view.pay,
@@ -50,7 +62,7 @@ export function appPage(view: AppView, frame: Frame): Html {
     ${costAndIncome(app, frame)}
     <div class="grid halves">
       <section aria-labelledby="backers">
-        ${sectionHead({ title: 'Backers', id: 'backers', fact: plural(app.money.payers, 'payer') })}${contributionsTable(app.contributions)}
+        ${sectionHead({ title: 'Backers', id: 'backers', fact: payers(app) })}${contributionsTable(app.contributions)}
         <p class="small"><a href="/${app.slug}/statement">Statement of this purse</a></p>
       </section>
       <section aria-labelledby="public-log">
@@ -75,7 +87,9 @@ export function appPage(view: AppView, frame: Frame): Html {
       </section>
     </div>
     <div class="grid halves">
-      <section aria-labelledby="history">${sectionHead({ title: 'History', id: 'history' })}${changes(app)}</section>
+      <section aria-labelledby="history">
+        ${sectionHead({ title: 'History', id: 'history' })}${changesTable(app)}
+      </section>
       <section aria-labelledby="badge">
         ${sectionHead({ title: 'Badge', id: 'badge', fact: 'an image of 1 kB, always current' })}
         <p><img src="/${app.slug}/badge.svg" alt="${standingWords(app, frame.now)}" height="28" /></p>
@@ -93,10 +107,7 @@ export function appTitle(app: App, now: Date): string {
 }
 
 function runwayPart(app: App, { now }: Frame): Html {
-  const { history } = app.money
-  const runway = isResting(app) ? null : app.runway
-  const chart = { history, balance: app.purse + app.reserve, reserve: app.reserve, runway, now }
-  return html`${until(app, now)}${runwayChart(chart)}${runwayTable(chart)}`
+  return html`${until(app, now)}${balanceChart(app, now)}${runwayTable(balances(app, now))}`
 }
 
 function admin({ app, adminToken }: AppView, frame: Frame): Content {
@@ -132,30 +143,4 @@ function latestDeployment({ deployment }: App): Content {
 
 function limitsFact({ limits }: App): string {
   return `at most ${limits.cpuPercent / 100} core, ${bytes(limits.memoryBytes)}`
-}
-
-function changes(app: App): Html {
-  if (app.changes.length === 0) return html`<p class="soft">Nothing has happened to it yet.</p>`
-  return html`<table>
-    <thead>
-      <tr>
-        <th scope="col">Day</th>
-        <th scope="col">State</th>
-        <th scope="col">Why</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${app.changes
-        .toReversed()
-        .slice(0, 12)
-        .map(
-          (change) =>
-            html`<tr>
-              <td class="nowrap">${day(change.at)}</td>
-              <td>${change.state}</td>
-              <td>${change.sentence}</td>
-            </tr>`,
-        )}
-    </tbody>
-  </table>`
 }

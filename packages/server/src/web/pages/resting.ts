@@ -9,6 +9,7 @@ import { day, commit as short, DAY_MS, plural } from '../format.ts'
 import { html, when, type Content, type Html } from '../html.ts'
 import { layout } from '../layout.ts'
 import { pastChart } from '../charts/past-chart.ts'
+import { meanBasis } from '../parts/app-live.ts'
 import { figures, sectionHead } from '../parts/figures.ts'
 import { payBox } from '../parts/pay-box.ts'
 import { statePill, stateWord } from '../parts/state-pill.ts'
@@ -103,12 +104,12 @@ function restingFigures(app: App): Html {
     {
       label: 'Costs when running',
       figure: app.costPerDay === null ? 'not known' : `${formatAmount(app.costPerDay)}/day`,
-      basis: '30-day mean',
+      basis: meanBasis(app),
     },
     { label: 'Left for keeping data', figure: formatAmount(app.reserve), basis: 'its reserve' },
     {
       label: 'Here for',
-      figure: plural(Math.floor((app.stateSince.getTime() - app.createdAt.getTime()) / DAY_MS), 'day'),
+      figure: daysText(app.stateSince.getTime() - app.createdAt.getTime()),
       basis: `since ${day(app.createdAt)}`,
     },
     {
@@ -117,6 +118,10 @@ function restingFigures(app: App): Html {
       basis: plural(app.money.payments, 'payment') + ' in 30 days',
     },
   ])
+}
+
+function daysText(ms: number): string {
+  return ms < DAY_MS ? 'under a day' : plural(Math.floor(ms / DAY_MS), 'day')
 }
 
 function changes(app: App): Content {

@@ -1,5 +1,6 @@
 /** The parts of an app's page that change while one looks. */
 import { formatAmount, formatExact } from '@perennial/protocol'
+import { runwayChart, type RunwayChart } from '../charts/runway-chart.ts'
 import { bytes, clockTime, day, dayMonth, plural } from '../format.ts'
 import { html, type Content, type Html } from '../html.ts'
 import type { App, Notice } from '../views.ts'
@@ -27,7 +28,7 @@ export function moneyFigures(app: App, now: Date): Html {
       {
         label: 'Cost a day',
         figure: perDay(app.costPerDay),
-        basis: app.days.length > 2 ? '30-day mean' : 'today so far',
+        basis: meanBasis(app),
       },
       {
         label: 'Income a day',
@@ -47,6 +48,11 @@ export function moneyFigures(app: App, now: Date): Html {
     ],
     'figures',
   )
+}
+
+/** The first whole day is not over until the third one has begun. */
+export function meanBasis({ days }: App): string {
+  return days.length > 2 ? '30-day mean' : 'today so far'
 }
 
 export function instances(app: App): Html {
@@ -124,6 +130,24 @@ function standingNotice(app: App): Notice | null {
       rest: 'Builds, workers and timed jobs are paused, and it sleeps when it is quiet. A payment from anyone starts them again.',
     }
   return null
+}
+
+/** What the chart and its table show. */
+export function balances(app: App, now: Date): RunwayChart {
+  const runway = isResting(app) ? null : app.runway
+  return { history: app.money.history, balance: app.purse + app.reserve, reserve: app.reserve, runway, now }
+}
+
+export function balanceChart(app: App, now: Date): Html {
+  return html`<div id="chart">${runwayChart(balances(app, now))}</div>`
+}
+
+export function payHeading(app: App): Html {
+  return html`<span id="pay-heading">${isResting(app) ? 'Bring it back' : 'Keep it running'}</span>`
+}
+
+export function payers({ money }: App): Html {
+  return html`<span id="payers">${plural(money.payers, 'payer')}</span>`
 }
 
 export function activityLine(app: App): Html {

@@ -1,6 +1,6 @@
-/** Tables of an app's page: who paid, what was built. */
+/** Tables of an app's page: who paid, what was built, what became of it. */
 import { formatAmount, formatDecimals } from '@perennial/protocol'
-import { bytes, commit, day, hash } from '../format.ts'
+import { bytes, commit, costDecimals, day, hash } from '../format.ts'
 import { html, type Html } from '../html.ts'
 import type { App } from '../views.ts'
 
@@ -30,6 +30,7 @@ export function contributionsTable(contributions: App['contributions']): Html {
 
 export function releasesTable(releases: App['releases']): Html {
   if (releases.length === 0) return html`<p class="soft">No release yet. A build that succeeds makes one.</p>`
+  const decimals = costDecimals(releases.map(({ cost }) => cost))
   return html`<table>
     <thead>
       <tr>
@@ -48,9 +49,35 @@ export function releasesTable(releases: App['releases']): Html {
             <td><code>${commit(release.commit)}</code><small>${day(release.builtAt)}</small></td>
             <td class="wide"><code title="sha256:${release.sha256}">${hash(release.sha256)}</code></td>
             <td class="r wide">${bytes(release.sizeBytes)}</td>
-            <td class="r">${formatDecimals(release.cost, 4)}</td>
+            <td class="r">${formatDecimals(release.cost, decimals)}</td>
           </tr>`,
       )}
+    </tbody>
+  </table>`
+}
+
+export function changesTable(app: App): Html {
+  if (app.changes.length === 0) return html`<p class="soft" id="changes">Nothing has happened to it yet.</p>`
+  return html`<table id="changes">
+    <thead>
+      <tr>
+        <th scope="col">Day</th>
+        <th scope="col">State</th>
+        <th scope="col">Why</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${app.changes
+        .toReversed()
+        .slice(0, 12)
+        .map(
+          (change) =>
+            html`<tr>
+              <td class="nowrap">${day(change.at)}</td>
+              <td>${change.state}</td>
+              <td>${change.sentence}</td>
+            </tr>`,
+        )}
     </tbody>
   </table>`
 }

@@ -6,7 +6,7 @@
  */
 import { amountText, formatAmount, type Micros } from '@perennial/protocol'
 import { plural } from '../format.ts'
-import { html, when, type Html } from '../html.ts'
+import { html, when, type Content, type Html } from '../html.ts'
 import type { Frame, Offer, PayForm } from '../views.ts'
 import { tick } from './shapes.ts'
 
@@ -15,7 +15,7 @@ const HOUR_SECONDS = 3600
 
 export interface PayBox {
   readonly app: { readonly slug: string; readonly name: string }
-  readonly heading: string
+  readonly heading: Content
   readonly offers: readonly Offer[]
   readonly minimum: Micros
   readonly form: PayForm
