@@ -7,7 +7,7 @@
  * `--destroy` ends every sandbox of this root and takes away all that was made for it.
  */
 import { parseArgs } from 'node:util'
-import { enterCommand } from './namespace.ts'
+import { ensureApart, enterCommand, mountNamespace } from './namespace.ts'
 import { readOptions } from './options.ts'
 
 const { values } = parseArgs({
@@ -18,18 +18,20 @@ const { values } = parseArgs({
     subnet: { type: 'string' },
     images: { type: 'string' },
     destroy: { type: 'boolean' },
-    /** Set by ourselves for the second start, inside the namespace. */
-    inside: { type: 'boolean' },
+    /** Set by ourselves for the second start, inside the namespace: the one outside. */
+    inside: { type: 'string' },
   },
 })
 
 const options = readOptions(values)
-if (values.inside) {
+if (values.inside !== undefined) {
+  ensureApart(values.inside)
   // Loaded here, so that the first start, which only enters the namespace, is quick.
   const { destroy, serve } = await import('./daemon.ts')
   await (values.destroy ? destroy(options) : serve(options))
 } else {
-  const command = [...(await enterCommand(options.root)), process.execPath, ...process.argv.slice(1), '--inside']
+  const again = [process.execPath, ...process.argv.slice(1), '--inside', mountNamespace()]
+  const command = [...(await enterCommand(options.root)), ...again]
   if (!process.execve) throw new Error('sandboxd needs Node 24 or newer')
   process.execve('/usr/bin/nsenter', command, process.env)
 }

@@ -3,7 +3,7 @@
  * the v2 mount is hidden, and what we mount is nobody else's business. The namespace is pinned by a file, so
  * it and all mounts in it outlive a killed daemon; the next one enters it again.
  */
-import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hierarchies } from './cgroup.ts'
 import { isMounted } from './mounts.ts'
@@ -26,6 +26,24 @@ export async function enterCommand(root: string): Promise<string[]> {
   if (statfsSync(pin(root)).type !== nsfsMagic)
     await run('unshare', [`--mount=${pin(root)}`, '--propagation', 'slave', 'true'])
   return ['/usr/bin/nsenter', `--mount=${pin(root)}`, '--']
+}
+
+export function mountNamespace(): string {
+  return readlinkSync('/proc/self/ns/mnt')
+}
+
+/**
+ * What we mount and unmount must stay in here. In the machine's own namespace it would lose its cgroups and
+ * `/dev/null`; on a mount that is shared with it, an unmount would be carried over.
+ */
+export function ensureApart(outside: string): void {
+  if (mountNamespace() === outside)
+    throw new Error('sandboxd works in a mount namespace of its own; start it without --inside')
+  const top = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((line) => line.split(' ')[4] === '/')
+  if (top?.split(' - ')[0]?.includes(' shared:'))
+    throw new Error("the mounts of sandboxd's namespace are shared with the machine; make it with --propagation slave")
 }
 
 /** Once inside: hides cgroup v2 on hybrid hosts, closes `/dev/null` and mounts the folders in memory. */
