@@ -34,7 +34,8 @@ export function createContainer(
   argv.push('-l', `k8s-file:${log}`, '--log-size-max', String(maxLogBytes))
   return new Promise((resolve, reject) => {
     const child = spawn('/usr/bin/conmon', argv, {
-      cwd: '/',
+      // Where it leaves a file named `oom` when the kernel ends one of its processes.
+      cwd: bundle,
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3' },
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     })
