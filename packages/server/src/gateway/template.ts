@@ -84,7 +84,7 @@ defaults
   option idle-close-on-response
   option redispatch 1
   retries 3
-  retry-on conn-failure empty-response
+  retry-on conn-failure
   http-reuse safe
   timeout connect 2s
   timeout client 60s
@@ -115,7 +115,6 @@ frontend everyone
   http-request track-sc0 var(txn.app) table ${METERS} if { var(txn.app) -m len gt 1 }
   http-request set-var(txn.slot) var(txn.host),map_str(${file.map},""),word(2,/)
   http-request return status 429 content-type text/plain hdr Retry-After 5 string "This app answers as many requests as it can." if { sc0_conn_cur gt ${whole(t.perApp)} }
-  http-request disable-l7-retry unless METH_GET or { method HEAD OPTIONS }
   # What only a proxy may say is said by this one. Names with an underscore reach CGI-like apps as the same variable.
   http-request del-header x-forwarded- -m beg
   http-request del-header x-perennial- -m beg

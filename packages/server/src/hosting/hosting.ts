@@ -93,7 +93,11 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
   }
   const inTurn = <T>(app: string, act: (keeper: Keeper) => Promise<T>): Promise<T> => {
     const { keeper, turn } = of(app)
-    return turn(() => act(keeper))
+    return turn(() => {
+      // What is started while the node closes would run on without one.
+      if (stop.signal.aborted) throw new Error('the node is stopping')
+      return act(keeper)
+    })
   }
   const keep = (app: string, deployment?: string) => inTurn(app, (keeper) => keeper.keep(deployment))
 
@@ -209,7 +213,15 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
         every('the look at instances', LOOK_MS, look),
         every('carrying over what apps print', CARRY_MS, () =>
           carryTurn(async () => {
-            for (const row of await liveInstances(database)) await printedOf(row).carry()
+            const rows = await liveInstances(database)
+            for (const row of rows) await printedOf(row).carry()
+            // One that was just carried out and not gone yet has been opened once more.
+            const live = new Set(rows.map(({ id }) => id))
+            for (const [id, one] of printed) {
+              if (live.has(id)) continue
+              await one.close()
+              printed.delete(id)
+            }
           }),
         ),
       ])
@@ -225,7 +237,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
   async function haltAll(): Promise<void> {
     const live = new Set((await liveInstances(database)).map(({ app }) => app))
     for (const app of keepers.keys()) live.add(app)
-    await Promise.all([...live].map((app) => inTurn(app, (keeper) => keeper.close())))
+    await Promise.all([...live].map((app) => of(app).turn(() => of(app).keeper.close())))
   }
 
   /** Killed between a freeze and its row, or a thaw and its row: awake is the safe side of both. */

@@ -40,6 +40,7 @@ const STEADY_MS = 60_000
 const LONGEST_BACK_OFF_MS = 60_000
 /** A visitor waits this long for an app that is to be started again; later ones are told so. */
 const PATIENCE_MS = 8_000
+const UNPAID = 'runs with the first payment'
 
 /** What should run, and who pays for it. */
 interface Target {
@@ -93,7 +94,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
   async function retire(instance: Instance, reason: string): Promise<void> {
     diagnostics.debug('phase', { phase: 'stop', app: appId })
     await set(instance, 'stopping', { reason })
-    if (await exists(instance)) await sandbox.stop({ id: instance.id, graceMs: GRACE_MS })
+    if (await stateOf(instance)) await sandbox.stop({ id: instance.id, graceMs: GRACE_MS })
     await metering.detach(instance.id)
     await metering.settle(appId)
     await deps.carryOut(instance)
@@ -101,7 +102,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     await set(instance, 'gone', { reason })
   }
 
-  const exists = async ({ id }: Instance) => (await sandbox.list()).some((one) => one.id === id)
+  const stateOf = async ({ id }: Instance) => (await sandbox.list()).find((one) => one.id === id)?.state
 
   /** The new instance once it answers; else why not. */
   async function start(target: Target, deployment: string | null): Promise<Instance | Refusal> {
@@ -182,17 +183,21 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
 
   async function deploy(app: App, deployment: string): Promise<void> {
     const release = await builds.release(deployment)
-    if (!release) return
+    // Told again, after a kill or once a newer one was faster: its fate is decided, and is not decided anew.
+    if (!release || (await builds.deployment(deployment))?.status !== 'starting') return keep()
     const payer = permitted(app.state).compute ? await funding.payerOf(app.id, 'run') : null
     const live = await liveInstances(database, app.id)
     // A release that nobody pays to run is the app's all the same: the first payment starts it.
-    if (app.stopped || payer === null) {
-      const detail = app.stopped ? 'the app is stopped' : 'runs with the first payment'
+    const rest = async (detail: string) => {
       await database.transaction((tx) => builds.running(tx, deployment, detail))
       return halt(live, 'replaced by a newer release')
     }
+    if (app.stopped) return rest('the app is stopped')
+    if (payer === null) return rest(UNPAID)
     await database.transaction((tx) => builds.starting(tx, deployment, 'starting, waiting for the first answer'))
     const started = await start({ app, release, payer }, deployment)
+    // The build itself may have taken the last of the money.
+    if (isRefusal(started) && started.refusal === 'request-declined/payment-required') return rest(UNPAID)
     await database.transaction(async (tx) => {
       if (isRefusal(started)) {
         const { sentence, nextStep = null } = started
@@ -213,13 +218,15 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     const target = await targetOf(app)
     const live = await liveInstances(database, appId)
     if (!target) {
+      backOff = null
       if (live.length > 0) {
         diagnostics.debug('phase', { phase: 'freeze', app: appId })
         await say('warn', app.stopped ? 'stopped by its admin' : `${app.state}: stopped until somebody pays`)
       }
       return halt(live, app.stopped ? 'stopped by its admin' : 'no money')
     }
-    const right = live.find((one) => one.release === target.release.sha256 && one.payer === target.payer)
+    // The newest is the one that requests are routed to.
+    const right = live.findLast((one) => one.release === target.release.sha256 && one.payer === target.payer)
     if (right) {
       for (const other of live) if (other !== right) await drain(other, 'one copy is enough')
       return
@@ -227,6 +234,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     if (backOff && clock.monotonicMs() < backOff.untilMs) return
     const started = await start(target, null)
     if (isRefusal(started)) return failed(started.sentence)
+    backOff = null
     for (const old of live) await drain(old, 'replaced')
   }
 
@@ -310,11 +318,12 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
   async function resume(app: App, instance: Instance): Promise<boolean> {
     if (instance.address === null) return false
     const where = { ...name(app), address: instance.address, port: APP_PORT }
-    if (instance.state === 'awake') {
+    if (instance.state === 'asleep' && (await thaw({ instance, where }))) return true
+    // Asked for one that is awake: it could not be reached, or its route is still on its way.
+    if (instance.state === 'awake' && (await stateOf(instance)) === 'running') {
       await router.route(where)
       return true
     }
-    if (await thaw({ instance, where })) return true
     await ended(instance, null)
     return false
   }
