@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DEFAULT_PRICE_BOOK, rate } from '@perennial/protocol'
 import { isRefusal } from '../refusal.ts'
 import { accountOf, ALLOWANCE } from './accounts.ts'
@@ -65,6 +66,29 @@ test('money that arrives in mid-hour is held before the old hold is used up', ()
     assert.equal((await bench.balances(app)).held, bench.metering.maxBurn.run)
     await run(bench, HOUR - 90_000, 60_000)
     assert.equal((await bench.balances(app)).provider, cpuPrice(90n * SECOND_NS))
+    await bench.assertSound()
+  }))
+
+test('an app that is slow to stop holds up nobody else’s charges', () =>
+  withBench(async (bench) => {
+    await started(bench, 10n, 'poor')
+    const rich = await started(bench, 5_000_000n, 'rich')
+    const { promise: halted, resolve: halt } = Promise.withResolvers<void>()
+    bench.world.onExhausted = () => halted
+    const until = async (so: () => Promise<boolean>) => {
+      for (let second = 0; second < 200 && !(await so()); second++) {
+        await bench.clock.advance(1_000)
+        await sleep(10)
+      }
+      assert.ok(await so())
+    }
+    for (const instance of ['poor', 'rich']) bench.world.use(instance, { cpuNs: 60n * SECOND_NS })
+    bench.metering.start()
+    await until(async () => bench.world.exhausted.length > 0)
+    await bench.clock.advance(HOUR)
+    await until(async () => (await bench.balances(rich)).purse < 5_000_000n)
+    halt()
+    await bench.metering.close()
     await bench.assertSound()
   }))
 

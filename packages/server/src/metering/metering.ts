@@ -108,14 +108,22 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
   const stop = new AbortController()
   let looping: Promise<void> | undefined
 
-  const round = async (): Promise<void> => {
-    await rounds.round()
+  const round = async (): Promise<{ stopped: Promise<void> }> => {
+    const { stopped } = await rounds.round()
     await rent.collectDue()
+    return { stopped }
   }
 
   /** Reads go on while a round waits for the database: what is used meanwhile is counted. */
   const loop = async (): Promise<void> => {
     const busy = new Map<string, Promise<void>>()
+    const stopping = new Set<Promise<void>>()
+    /** An app that is slow to stop holds up nobody else's charges. */
+    const charge = async () => {
+      const { stopped } = await round()
+      stopping.add(stopped)
+      void stopped.finally(() => stopping.delete(stopped))
+    }
     const run = (name: string, work: () => Promise<void>) => {
       if (busy.has(name)) return
       const failed = (error: unknown) => diagnostics.warn(`metering: ${name} failed; it is tried again`, { error })
@@ -128,10 +136,10 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
     }
     while (!stop.signal.aborted) {
       run('reading', () => rounds.read())
-      run('charging', round)
+      run('charging', charge)
       await clock.sleep(TICK_MS, stop.signal)
     }
-    await Promise.all(busy.values())
+    await Promise.all([...busy.values(), ...stopping])
   }
 
   return {
@@ -149,7 +157,9 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
     detach: (instance) => rounds.detach(instance),
     async sample() {
       await rounds.read()
-      await round()
+      await (
+        await round()
+      ).stopped
     },
     settle: (app) => rounds.settle(app),
     projection(app) {

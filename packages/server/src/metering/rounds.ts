@@ -45,7 +45,8 @@ export interface RoundDeps {
 export interface Rounds {
   /** Reads everything and adds it up. */
   read(): Promise<void>
-  round(): Promise<void>
+  /** `stopped`: whoever is exhausted has been told, and has stopped. */
+  round(): Promise<{ stopped: Promise<void> }>
   /** `held`: it may run. Else why its payer does not pay. */
   attach(attachment: { app: string; instance: string; payer: AccountName }): Promise<'held' | { refused: string }>
   detach(instance: string): Promise<void>
@@ -187,7 +188,7 @@ export async function openRounds(
     )
   }
 
-  /** Only a round of the clock waits for apps to stop; others would wait for themselves. */
+  /** Who stops an app waits for the turn that says so, not the other way round. */
   const turnApart = async (): Promise<void> => {
     void warn(await turn())
   }
@@ -195,7 +196,7 @@ export async function openRounds(
   return {
     read,
     async round() {
-      await warn(await lock(turn))
+      return { stopped: warn(await lock(turn)) }
     },
     attach: ({ app, instance, payer }) =>
       lock(async () => {
