@@ -1,4 +1,5 @@
 /** Runs groups of test files one after the other and prints one report over all of them, in node's own words. */
+import { relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { run } from 'node:test'
@@ -13,15 +14,19 @@ export interface Group {
 export interface Outcome {
   readonly tests: number
   readonly failed: number
+  /** The files that took longest, longest first. */
+  readonly slowest: readonly { readonly file: string; readonly seconds: number }[]
 }
 
 /** A file that hangs is ended, so that one leak cannot cost the whole run. */
 const FILE_TIMEOUT_MS = 300_000
+const SLOWEST = 8
 const COUNTS = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'] as const
 const COUNT = new RegExp(`^(${COUNTS.join('|')}) (\\d+)$`)
 
 export async function runGroups({ groups, cwd }: { groups: readonly Group[]; cwd: string }): Promise<Outcome> {
   const startedMs = performance.now()
+  const took = new Map<string, number>()
   const sums = new Map<string, number>(COUNTS.map((word) => [word, 0]))
 
   async function* events(): AsyncIterable<unknown> {
@@ -29,6 +34,10 @@ export async function runGroups({ groups, cwd }: { groups: readonly Group[]; cwd
       if (files.length === 0) continue
       for await (const event of run({ files: [...files], concurrency, timeout: FILE_TIMEOUT_MS, cwd })) {
         if (event.type === 'test:summary') continue
+        if (event.type === 'test:complete' && event.data.nesting === 0 && event.data.file) {
+          const { file, details } = event.data
+          took.set(file, (took.get(file) ?? 0) + details.duration_ms / 1000)
+        }
         const message = event.type === 'test:diagnostic' && event.data.nesting === 0 ? event.data.message : ''
         const [, word, count] = COUNT.exec(message) ?? []
         // Each group closes with counts of its own; the report closes once, with their sums.
@@ -42,5 +51,9 @@ export async function runGroups({ groups, cwd }: { groups: readonly Group[]; cwd
   }
 
   await pipeline(Readable.from(events()), new spec(), process.stdout, { end: false })
-  return { tests: sums.get('tests') ?? 0, failed: (sums.get('fail') ?? 0) + (sums.get('cancelled') ?? 0) }
+  const slowest = [...took]
+    .toSorted(([, a], [, b]) => b - a)
+    .slice(0, SLOWEST)
+    .map(([file, seconds]) => ({ file: relative(cwd, file), seconds }))
+  return { tests: sums.get('tests') ?? 0, failed: (sums.get('fail') ?? 0) + (sums.get('cancelled') ?? 0), slowest }
 }

@@ -20,13 +20,15 @@ if (together.length + alone.length === 0) {
 await prepareMachine([...browser, ...gitServer])
 
 const before = lookForTraces()
-const { tests, failed } = await runGroups({
+const { tests, failed, slowest } = await runGroups({
   groups: [
     { files: together, concurrency: 2 },
     { files: alone, concurrency: 1 },
   ],
   cwd: clone,
 })
+if (words.length === 0)
+  console.log(`\nSlowest: ${slowest.map(({ file, seconds }) => `${file} ${seconds.toFixed(0)} s`).join(', ')}`)
 const left = newTraces({ before, after: lookForTraces() })
 if (left.length > 0) console.log(`\nLeft behind on this machine:\n  ${left.join('\n  ')}`)
 process.exit(failed > 0 || tests === 0 ? 1 : 0)
