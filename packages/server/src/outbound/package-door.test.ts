@@ -257,6 +257,21 @@ test('a tarball named on another host is still asked of the registry alone', asy
   assert.equal(elsewhere.requests.length, 0)
 })
 
+test('a tarball whose path looks like another host is asked of the registry alone', async () => {
+  const looked: string[] = []
+  const resolve = async (host: string) => {
+    looked.push(host)
+    return []
+  }
+  await using registry = await registryOf((req, res) =>
+    req.url === '/pear' ? res.end(document('http://elsewhere.example//other.example')) : res.end(tarball),
+  )
+  await using door = await doorTo(registry, { resolve })
+  assert.equal((await get(door, '/pear/-/pear-1.0.0.tgz')).status, 200)
+  assert.deepEqual(registry.requests, ['/pear', '//other.example/pear/-/pear-1.0.0.tgz'])
+  assert.deepEqual(looked, [])
+})
+
 test('an endless document, a wrong name and broken JSON are answered with an error, and the door lives on', async () => {
   let kind = 'endless'
   await using registry = await registryOf((req, res) => {

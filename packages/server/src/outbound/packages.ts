@@ -190,7 +190,10 @@ export async function openPackages(options: {
 function tarballUrl(registry: URL, { url }: Tarball): URL {
   const named = URL.parse(url)
   if (!named) throw new RegistryUnreachable('the package document names a tarball without an address')
-  return new URL(named.pathname, registry)
+  // Set, not resolved: a path that begins with `//` would name another host.
+  const at = new URL(registry)
+  at.pathname = named.pathname
+  return at
 }
 
 function ensureOk(answer: IncomingMessage, what: string): void {
