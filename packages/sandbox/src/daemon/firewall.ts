@@ -27,6 +27,9 @@ const blocked = [
   '224.0.0.0/3',
 ]
 
+/** After `nft monitor` has ended, by whatever cause. */
+const watchAgainMs = 1000
+
 /** Connections that one sandbox may hold: the host's connection table is everybody's. */
 const maxConnections = 1024
 
@@ -153,6 +156,14 @@ export function watchRules(at: Instance, lost: () => void): void {
     if (text.includes(`delete table inet ${at.nftTable}\n`)) lost()
   })
   child.on('error', (error) => console.error('nft monitor:', error.message))
+  // Without its ears the daemon would not notice. What was lost meanwhile is written again.
+  child.on('close', () => {
+    console.error('nft monitor ended; it is started again')
+    setTimeout(() => {
+      watchRules(at, lost)
+      lost()
+    }, watchAgainMs)
+  })
 }
 
 interface Element {

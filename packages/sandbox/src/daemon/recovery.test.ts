@@ -136,8 +136,21 @@ test('firewall rules that somebody empties are back at once', async () => {
   const before = belongings(sandbox).elements
   const table = `perennial_${tagOf(sandbox.options.root)}`
   execFileSync('nft', ['delete', 'table', 'inet', table])
-  await sleep(1000)
+  const deadline = Date.now() + 30_000
+  const isBack = () => execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' }).includes(table)
+  while (!isBack() && Date.now() < deadline) await sleep(20)
   assert.equal(belongings(sandbox).elements, before)
+})
+
+test('firewall rules are back after their watcher was killed too', async () => {
+  await using sandbox = await openTestSandbox()
+  const { pid } = sandbox.daemon.process
+  const table = `perennial_${tagOf(sandbox.options.root)}`
+  const watcher = execFileSync('pgrep', ['-P', String(pid), '-x', 'nft'], { encoding: 'utf8' }).trim()
+  process.kill(Number(watcher), 'SIGKILL')
+  execFileSync('nft', ['delete', 'table', 'inet', table])
+  await sleep(3000)
+  assert.match(execFileSync('nft', ['list', 'table', 'inet', table], { encoding: 'utf8' }), /chain p_fwd/)
 })
 
 test('a second daemon on the same root refuses to start', async () => {
