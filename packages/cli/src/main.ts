@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander'
 import { BadAnswer, NodeUnreachable } from '@perennial/client'
 import { CommandFailed } from './fail.ts'
+import { plain } from './output.ts'
 import { program } from './program.ts'
 
 const cli = program()
@@ -16,7 +17,7 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   const { sentence, nextStep, refusal, exitCode } = inWords(error)
   if (process.argv.includes('--json')) console.log(JSON.stringify({ error: sentence, nextStep, refusal }))
-  else console.error([`perennial: ${sentence}`, ...(nextStep ? [`→ ${nextStep}`] : [])].join('\n'))
+  else console.error(plain([`perennial: ${sentence}`, ...(nextStep ? [`→ ${nextStep}`] : [])].join('\n')))
   return exitCode
 }
 

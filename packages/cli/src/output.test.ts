@@ -35,6 +35,15 @@ test('with --json there is one object a line and nothing else', async () => {
   assert.deepEqual(to.said, { answers: '{"app":"hello"}\n', progress: '' })
 })
 
+test("a stranger's words may say anything, but not move the cursor", async () => {
+  const to = streams(true)
+  const out = openOutput({ json: false }, to)
+  out.answer('App: \u001b[2J\u001b]0;owned\u0007hello\r\u202e', {})
+  out.note('refused: \u009b31mred\ntwo')
+  assert.match(to.said.answers, /^App: [^\p{Cc}\p{Cf}]*\n$/u)
+  assert.match(to.said.progress, /^refused: [^\p{Cc}\p{Cf}]*\ntwo\n$/u)
+})
+
 test('a step that fails says so and passes the reason on', async () => {
   const to = streams(false)
   const failing = openOutput({ json: false }, to).step('Building', () => Promise.reject(new Error('no disk')))

@@ -2,9 +2,10 @@
  * What a command prints: answers on standard output, progress on standard error, so that a pipe gets answers only.
  *
  * With `--json` an answer is one JSON object a line, and progress stays silent. Progress rewrites its line only on a
- * terminal; elsewhere every line stands for itself.
+ * terminal; elsewhere every line stands for itself. Whatever is said may hold a stranger's words, such as a node's
+ * refusal or an app's name: they may say anything, but not move the cursor.
  */
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 
 export interface Output {
   readonly json: boolean
@@ -29,11 +30,11 @@ export function openOutput(
   const { answers, progress } = streams
   const terminal = progress.isTTY === true
   const note = (line: string) => {
-    if (!json) progress.write(`${line}\n`)
+    if (!json) progress.write(`${plain(line)}\n`)
   }
   return {
     json,
-    answer: (text, document) => void answers.write(json ? `${JSON.stringify(document)}\n` : `${text}\n`),
+    answer: (text, document) => void answers.write(json ? `${JSON.stringify(document)}\n` : `${plain(text)}\n`),
     note,
     async step(what, work) {
       const startedMs = performance.now()
@@ -48,7 +49,7 @@ export function openOutput(
       }
       const end = (mark: string) => {
         if (open) progress.write('\r\u001b[2K')
-        note(`${mark} ${what} (${took()})`)
+        if (!json) progress.write(`${mark} ${plain(what)} (${took()})\n`)
       }
       try {
         const result = await work(say)
@@ -60,6 +61,13 @@ export function openOutput(
       }
     },
   }
+}
+
+/** Without what moves a cursor, hides text or turns it around; line breaks and tabs stay. */
+export function plain(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(/[\p{Cc}\p{Cf}]/gu, (sign) =>
+    sign === '\n' || sign === '\t' ? sign : '·',
+  )
 }
 
 function paint(colour: 'green' | 'red', text: string, terminal: boolean): string {

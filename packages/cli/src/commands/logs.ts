@@ -1,6 +1,5 @@
 /** `perennial logs APP`: what an app and its builds printed, and with --follow what they print. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { stripVTControlCharacters } from 'node:util'
 import type { Command } from 'commander'
 import { methods, type OutputOf } from '@perennial/protocol'
 import { granted } from '../node-client.ts'
@@ -41,8 +40,7 @@ export function logs(cli: Command): void {
     })
 }
 
-/** A stranger's text on your terminal: it may say anything, but not move the cursor. */
+/** One line each, whatever it holds. */
 function describe({ at, source, text }: Line): string {
-  const safe = stripVTControlCharacters(text).replaceAll(/[\p{Cc}\p{Cf}]/gu, '·')
-  return `${at.toISOString().slice(11, 19)} ${source.padEnd(6)} ${safe}`
+  return `${at.toISOString().slice(11, 19)} ${source.padEnd(6)} ${text.replaceAll(/[\r\n]+/g, ' ')}`
 }
