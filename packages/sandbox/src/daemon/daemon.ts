@@ -4,7 +4,7 @@ import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openCgroups } from './cgroup.ts'
 import { prepareConmon } from './conmon.ts'
-import { removeRules, watchRules, writeRules } from './firewall.ts'
+import { hasRules, removeRules, watchRules, writeRules } from './firewall.ts'
 import type { Place } from './firewall.ts'
 import { prepareImages } from './images.ts'
 import { defaultRoot, defaultSubnet, instance, subnetNumber, tagOf } from './instance.ts'
@@ -26,6 +26,9 @@ import { becomeTheOne, endTheOne } from './single.ts'
 import { supervisorsGroup } from './supervisor.ts'
 import { sweep } from './sweep.ts'
 import { handlers } from './verbs.ts'
+
+/** The watcher hears of a loss at once; this is for what it missed, as before it began to listen. */
+const checkRulesEveryMs = 10_000
 
 export async function serve(options: Options): Promise<void> {
   becomeTheOne(options)
@@ -82,14 +85,21 @@ async function settleDown(options: Options): Promise<Instance> {
 
 /** Reloading the host's own firewall empties ours too, the only rules between sandboxes and the host. */
 function guardRules(at: Instance, places: () => Place[]): void {
-  watchRules(at, () => {
-    console.error(`the firewall table ${at.nftTable} was removed from outside; it is written again`)
-    writeRules(at, places()).catch((error: unknown) => {
+  const orEnd = (work: Promise<void>) =>
+    void work.catch((error: unknown) => {
       // Ending makes it somebody's problem; going on without rules would be nobody's.
       console.error(error)
       process.exit(1)
     })
-  })
+  const restore = async () => {
+    console.error(`the firewall table ${at.nftTable} was removed from outside; it is written again`)
+    await writeRules(at, places())
+  }
+  const check = async () => {
+    if (!(await hasRules(at))) await restore()
+  }
+  watchRules(at, () => orEnd(restore()))
+  setInterval(() => orEnd(check()), checkRulesEveryMs)
 }
 
 /** A root keeps its subnet; a new one other than the default takes the first that nobody uses. */

@@ -166,6 +166,10 @@ export function watchRules(at: Instance, lost: () => void): void {
   })
 }
 
+export async function hasRules(at: Instance): Promise<boolean> {
+  return (await run('nft', ['list', 'tables'])).split('\n').includes(`table inet ${at.nftTable}`)
+}
+
 interface Element {
   readonly set: 'apps' | 'egress' | 'doors'
   readonly key: string[]
