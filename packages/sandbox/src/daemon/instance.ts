@@ -3,7 +3,6 @@
  * tests beside it) never share an address, an interface name, a user id or a control group.
  */
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
 
 export interface Instance {
   readonly root: string
@@ -27,6 +26,8 @@ export interface Instance {
   readonly firstUid: number
 }
 
+/** Everything that a daemon mounts lies below a folder of this name. */
+export const runPrefix = '/run/perennial-'
 export const defaultRoot = '/var/lib/perennial/sandbox'
 export const defaultSubnet = '10.77.0.0/16'
 
@@ -56,7 +57,7 @@ export function instance(options: {
   return {
     ...options,
     tag,
-    run: join('/run', `perennial-${tag}`),
+    run: `${runPrefix}${tag}`,
     doorAddress: `10.${second}.0.1`,
     doorLabel: `lo:p${tag}`,
     nftTable: `perennial_${tag}`,

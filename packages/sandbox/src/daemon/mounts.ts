@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { runPrefix } from './instance.ts'
 import type { Instance } from './instance.ts'
 import { takeRoom } from './room.ts'
 import { run } from './run.ts'
@@ -70,6 +71,7 @@ export async function mountOverlay(layers: { lower: string; upper: string; work:
 
 /** Detaches the mount and removes its folder; the loop device goes with it. */
 export async function unmount(at: string): Promise<void> {
+  if (!at.startsWith(runPrefix)) throw new Error(`${at} is not ours to unmount`)
   while (isMounted(at)) {
     // A process that is just ending may hold it for a moment; a lazy unmount frees the disk as soon as it ends.
     await run('umount', [at]).catch(() => run('umount', ['-l', at]))
