@@ -16,13 +16,15 @@ after(() => sandbox[Symbol.asyncDispose]())
 function send(bytes: string | Buffer, waitMs = 200): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
-    const socket = connect(daemon.socket, () => socket.write(bytes))
+    const socket = connect(daemon.socket, () => {
+      socket.write(bytes)
+      setTimeout(() => socket.end(), waitMs)
+    })
     socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
     socket.on('close', () => resolve(text))
     socket.on('error', (error: NodeJS.ErrnoException) =>
       error.code === 'EPIPE' || error.code === 'ECONNRESET' ? resolve(text) : reject(error),
     )
-    setTimeout(() => socket.end(), waitMs)
   })
 }
 

@@ -69,7 +69,7 @@ function serve(socket: Socket, handlers: Handlers): void {
   async function answer(line: Buffer): Promise<void> {
     if (++underWay >= maxUnderWay) socket.pause()
     const text = await handle(line.toString('utf8'), handlers)
-    if (!socket.destroyed) socket.write(`${text}\n`)
+    if (socket.writable) socket.write(`${text}\n`)
     if (--underWay < maxUnderWay) socket.resume()
   }
 }
