@@ -11,7 +11,7 @@ import { instanceById, liveInstances, setInstance, setPrinted, type Instance } f
 import type { Count } from './router.ts'
 import { APP_PORT } from './spec.ts'
 
-export type HostingDeps = Omit<KeeperDeps, 'carryOut'>
+export type HostingDeps = Omit<KeeperDeps, 'carryOut' | 'watch'>
 
 export type Activity = 'none' | 'starting' | 'awake' | 'asleep' | 'stopped' | 'failing'
 
@@ -46,6 +46,8 @@ export interface Hosting {
 
 const LOOK_MS = 1000
 const CARRY_MS = 250
+/** How long one question for an instance's end is open; the next look asks again. */
+const WATCH_MS = 30_000
 /** Apps that must sleep when nobody asks get this long. */
 const FORCED_SLEEP_MS = 30_000
 const OURS = /^i-/
@@ -87,7 +89,10 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
   }
 
   const of = (app: string) => {
-    const known = keepers.get(app) ?? { keeper: openKeeper(services, { ...deps, carryOut }, app), turn: serial() }
+    const known = keepers.get(app) ?? {
+      keeper: openKeeper(services, { ...deps, carryOut, watch }, app),
+      turn: serial(),
+    }
     keepers.set(app, known)
     return known
   }
@@ -117,7 +122,8 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
       const found = states.get(row.id)
       if (row.state === 'starting' || row.state === 'stopping') attend(row.app, (keeper) => keeper.keep())
       else if (!found || found.state === 'exited') attend(row.app, (keeper) => keeper.ended(row, found?.exit ?? null))
-      else if (row.state === 'awake' && (await isIdle(row, traffic.get(row.app), nowMs)))
+      else watch(row)
+      if (row.state === 'awake' && (await isIdle(row, traffic.get(row.app), nowMs)))
         attend(row.app, (keeper) => keeper.sleep())
     }
     const live = new Set(rows.map(({ id }) => id))
@@ -140,6 +146,21 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     const app = await apps.find(row.app)
     const forced = !app || !permitted(app.state).stayAwake
     return nowMs - busy.atMs > (forced ? Math.min(config.app.idleMs, FORCED_SLEEP_MS) : config.app.idleMs)
+  }
+
+  const watched = new Set<string>()
+  /** Its end is attended to as it happens: until then requests go to an address where nobody is. */
+  function watch(row: Instance): void {
+    if (watched.has(row.id)) return
+    watched.add(row.id)
+    sandbox
+      .wait({ id: row.id, timeoutMs: WATCH_MS })
+      .then((exit) => {
+        if (exit && !stop.signal.aborted) attend(row.app, (keeper) => keeper.ended(row, exit))
+      })
+      // Removed meanwhile, or the daemon does not answer: the next look sees which.
+      .catch((error: unknown) => diagnostics.debug('a sandbox is no longer watched', { id: row.id, error }))
+      .finally(() => watched.delete(row.id))
   }
 
   const attending = new Set<string>()

@@ -30,6 +30,8 @@ export interface KeeperDeps {
   readonly limits: Limits
   /** What an instance printed to its end is carried over before its sandbox goes. */
   readonly carryOut: (instance: Instance) => Promise<void>
+  /** From here on its end is noticed as it happens. */
+  readonly watch: (instance: Instance) => void
 }
 
 const HEALTHY_WITHIN_MS = 60_000
@@ -158,7 +160,9 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       await router.route({ ...name(app), address, port: APP_PORT })
       const tookMs = clock.now().getTime() - startedAt.getTime()
       await say('ok', `release ${release.number} answers after ${tookMs} ms`)
-      return { ...instance, state: 'awake', address }
+      const awake: Instance = { ...instance, state: 'awake', address }
+      deps.watch(awake)
+      return awake
     } catch (error) {
       // The sandbox may be half there: it goes, and the caller tries again.
       await retire(instance, 'could not be started')
