@@ -40,7 +40,7 @@ const MAX_LOG_BYTES = 16 * 2 ** 20
 const COMING_TO_MS = 20_000
 const LONGEST_PAUSE_MS = 30_000
 /** Who ran this long was well; the next death starts counting anew. */
-const WELL_MS = 10_000
+const WELL_MS = 5_000
 
 export async function supervise(program: Program, say: (line: string) => void): Promise<Supervised> {
   const log = `${program.folder}/${program.name}.log`
