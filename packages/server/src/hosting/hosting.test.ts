@@ -19,6 +19,38 @@ test('an app falls asleep when nobody asks, and wakes for the next request as it
   await host.until(app, 'awake')
 })
 
+test(
+  'visitors who come just as it falls asleep are answered by the same app, each once',
+  { timeout: 300_000 },
+  async () => {
+    const app = await host.run('octo/drowsy', await helloFiles())
+    const first = await host.visit(app)
+    const who = first.text.split(' ').at(-1)
+    const numbers = [1]
+    let asleep = 0
+    for (let round = 0; round < 6 * Number(process.env['TEST_SCALE'] ?? 1); round++) {
+      // It is looked at each second, and falls asleep between two and three seconds after its last visitor.
+      await sleep(1900 + Math.random() * 1300)
+      if (await host.isFrozen(app)) asleep++
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          await sleep(Math.random() * 60)
+          return host.visit(app, '/', { method: 'POST', body: 'x'.repeat(20_000) })
+        }),
+      )
+      for (const { status, text } of answers) {
+        assert.equal(status, 200, text)
+        assert.equal(text.split(' ').at(-1), who)
+        numbers.push(Number(text.split(' ')[1]))
+      }
+    }
+    assert.deepEqual(numbers.toSorted((a, b) => a - b), Array.from(numbers, (_, index) => index + 1)) // prettier-ignore
+    const counted = (await host.gateway.counts()).find((count) => count.app === app.id)
+    assert.equal(counted?.requests, BigInt(numbers.length))
+    assert.ok(asleep > 0, 'it never slept')
+  },
+)
+
 test('a new release takes over without a failed request, and the old one is told to stop', async () => {
   const app = await host.run('octo/moving', await helloFiles())
   const old = (await host.visit(app)).text.split(' ').at(-1)

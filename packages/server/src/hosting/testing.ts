@@ -28,6 +28,8 @@ export interface HostingBench extends AsyncDisposable {
   setState(app: App, state: App['state']): Promise<void>
   /** Leaves everything as a killed node leaves it, and opens the next one. `meanwhile`: what happens in between. */
   restart(meanwhile?: () => Promise<unknown>): Promise<void>
+  /** As the sandbox says. */
+  isFrozen(app: App): Promise<boolean>
   /** Stops its instance; the next request finds nothing that runs. */
   halt(app: App): Promise<void>
   until(app: App, activity: Activity, timeoutMs?: number): Promise<void>
@@ -122,6 +124,12 @@ export async function openHostingBench(environment: Readonly<Record<string, stri
       await node.builder.close()
       await meanwhile?.()
       node = await openHosts(await openBuilder(bench.place))
+    },
+    async isFrozen(app) {
+      const { services, client } = node.builder
+      const rows = await services.database.query<{ id: string }>('select id from instance where app = $1', [app.id])
+      const ids = new Set(rows.map(({ id }) => id))
+      return (await client.list()).some(({ id, state }) => ids.has(id) && state === 'frozen')
     },
     async halt(app) {
       const { apps, services } = node.builder
