@@ -64,6 +64,45 @@ test('what is asked for again while it runs, runs once more', async () => {
   assert.equal(runs, 2)
 })
 
+test('a job in back-off that is asked for again runs at once', async () => {
+  await using opened = await serverDatabase()
+  const { database } = opened
+  const jobs = jobsOf(database, 'node')
+  let runs = 0
+  jobs.handle('build', async () => void runs++)
+  await jobs.enqueue(database, 'build', {}, { key: 'app', runAt: new Date(Date.now() + 300_000) })
+  await jobs.start()
+  await jobs.idle()
+  assert.equal(runs, 0)
+  await jobs.enqueue(database, 'build', {}, { key: 'app', runAt: new Date(Date.now() + 600_000) })
+  await jobs.idle()
+  assert.equal(runs, 0, 'a later time changes nothing')
+  await jobs.enqueue(database, 'build', {}, { key: 'app' })
+  await jobs.idle()
+  await jobs.close()
+  assert.equal(runs, 1)
+})
+
+test('a job that asks for itself at a later time waits until then, and is brought forward by who asks for it now', async () => {
+  await using opened = await serverDatabase()
+  const { database } = opened
+  const jobs = jobsOf(database, 'node')
+  let runs = 0
+  jobs.handle('build', async () => {
+    runs++
+    if (runs === 1) await jobs.enqueue(database, 'build', {}, { key: 'app', runAt: new Date(Date.now() + 300_000) })
+  })
+  await jobs.enqueue(database, 'build', {}, { key: 'app' })
+  await jobs.start()
+  await jobs.idle()
+  assert.equal(runs, 1)
+  await jobs.enqueue(database, 'build', {}, { key: 'app' })
+  await jobs.idle()
+  await jobs.close()
+  assert.equal(runs, 2)
+  assert.deepEqual(await database.query('select 1 from job'), [])
+})
+
 test('a job that still runs when its lease is over does not run a second time beside itself', async () => {
   await using opened = await serverDatabase()
   const { database } = opened

@@ -21,7 +21,10 @@ export interface Job {
 export interface Jobs {
   /** Declares who does a kind of job, before `start`. `atOnce` bounds how many run at the same time (default 4). */
   handle(kind: string, run: (job: Job, signal: AbortSignal) => Promise<void>, options?: { atOnce?: number }): void
-  /** Adds a job in the caller's transaction. A key's jobs are one row: asked for again while it runs, it runs once more. */
+  /**
+   * Adds a job in the caller's transaction. A key's jobs are one row: asked for again while it waits or backs off, it
+   * runs at the earlier of both times; while it runs, it runs once more, at the earliest time asked for.
+   */
   enqueue(tx: Queryable, kind: string, data: JobData, options?: { key?: string; runAt?: Date }): Promise<void>
   start(): Promise<void>
   /** Waits until nothing is due (for tests and shutdown of tests). */
@@ -79,8 +82,8 @@ export function openJobs(services: {
     const gone = await database.query('delete from job where id = $1 and not again returning id', [job.id])
     if (gone.length > 0) return
     await database.query(
-      'update job set again = false, attempt = 0, claimed_by = null, claimed_until = null, run_at = $2 where id = $1',
-      [job.id, clock.now()],
+      'update job set again = false, attempt = 0, claimed_by = null, claimed_until = null where id = $1',
+      [job.id],
     )
   }
 
@@ -159,7 +162,10 @@ export function openJobs(services: {
     async enqueue(tx, kind, data, options = {}) {
       await tx.query(
         `insert into job (kind, key, data, run_at) values ($1, $2, $3, $4)
-         on conflict (kind, key) where key is not null do update set again = job.claimed_until is not null`,
+         on conflict (kind, key) where key is not null do update set
+           again = job.claimed_until is not null,
+           run_at = case when job.claimed_until is not null and not job.again then excluded.run_at
+                         else least(job.run_at, excluded.run_at) end`,
         [kind, options.key ?? null, JSON.stringify(data), options.runAt ?? clock.now()],
       )
       await tx.query(`notify job`)
