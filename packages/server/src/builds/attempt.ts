@@ -58,7 +58,11 @@ const WRITABLE_BYTES = 1024 * MIB
 const BUILD_PIDS = 512
 const BUILD_CPU_PERCENT = 200
 
-export type Attempts = (attempt: Attempt) => Promise<Outcome>
+export interface Attempts {
+  make(attempt: Attempt): Promise<Outcome>
+  /** Removes what attempts at a deployment left: sandboxes, and the scratch disk. */
+  clear(deployment: string): Promise<void>
+}
 
 export function openAttempts(
   services: Pick<Services, 'config' | 'database' | 'clock' | 'diagnostics'>,
@@ -67,16 +71,24 @@ export function openAttempts(
   const { config, database, clock, diagnostics } = services
   const { sandbox, sandboxes, outbound, apps, builder } = deps
 
-  return async (attempt) => {
+  const shortOf = (id: string) => id.replaceAll('-', '')
+  const scratchOf = (id: string) => `build-${shortOf(id)}`
+
+  const clear = async (id: string): Promise<void> => {
+    await sandboxes.removeLeft(id)
+    await sandbox.removeScratch({ id: scratchOf(id) })
+  }
+
+  return { make: makeAttempt, clear }
+
+  async function makeAttempt(attempt: Attempt): Promise<Outcome> {
     const { deployment, app, log, signal } = attempt
-    const short = deployment.id.replaceAll('-', '')
-    const scratch = `build-${short}`
-    await sandboxes.removeLeft(deployment.id)
-    await sandbox.removeScratch({ id: scratch })
+    const scratch = scratchOf(deployment.id)
+    await clear(deployment.id)
     await sandbox.scratch({ id: scratch, sizeBytes: SCRATCH_BYTES })
     let usedNs = 0n
     let started = 0
-    const idOfNext = () => `b-${short}-${deployment.attempt}-${++started}`
+    const idOfNext = () => `b-${shortOf(deployment.id)}-${deployment.attempt}-${++started}`
 
     const outcome = await make()
     signal.throwIfAborted()

@@ -75,17 +75,19 @@ export function openBuildJob(
     crash('held')
     const attempt = row.attempt + 1
     await updateDeployment(database, row.id, { attempt, problem: null })
-    if (attempt > MOST_ATTEMPTS)
+    if (attempt > MOST_ATTEMPTS) {
+      await deps.attempts.clear(row.id)
       return failed(
         `The node was interrupted ${MOST_ATTEMPTS} times while it built this.`,
         'Deploy again, or ask the operator.',
       )
+    }
     if (attempt > 1) {
       await resetSteps(database, row.id)
       await log.say('warn', 'The node was interrupted; the build starts over. What was lost is not charged.')
     }
     const deployment = { id: row.id, ref: row.ref, attempt }
-    return deps.attempts({ deployment, app, cpuNs: held.cpuNs, log, signal })
+    return deps.attempts.make({ deployment, app, cpuNs: held.cpuNs, log, signal })
   }
 
   /** What is held for it, once per deployment; null while nobody pays. */

@@ -123,6 +123,22 @@ async function eventually<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+test('a build that was interrupted too often fails, and leaves no disk behind', async () => {
+  const app = await bench.app('octo/unlucky', { 'index.html': 'x' }, 0n)
+  const { database } = bench.services
+  const id = await bench.request(app)
+  await bench.ended(id)
+  const scratch = `build-${id.replaceAll('-', '')}`
+  await bench.client.scratch({ id: scratch, sizeBytes: 16 * 2 ** 20 })
+  await database.query('update deployment set attempt = 20 where id = $1', [id])
+  await bench.pay(`app/${app.id}/purse`, MONEY)
+  await database.transaction((tx) => bench.services.events.emit(tx, 'contributed', { app: app.id, contribution: id }))
+  await eventually(async () => {
+    assert.match((await bench.builds.deployment(id))?.problem ?? '', /was interrupted 20 times/)
+  })
+  await assert.rejects(bench.client.pack({ scratch }), { code: 'missing' })
+})
+
 test('an app that nobody has paid for is built on the start allowance, and waits when that is empty', async () => {
   const poor = await bench.app('octo/poor', { 'index.html': 'poor' }, 0n)
   const waiting = await bench.deploy(poor)
