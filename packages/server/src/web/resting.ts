@@ -27,17 +27,19 @@ export function restingPages({ data, frame }: { data: Data; frame: () => Frame }
     const shown = frame()
     const headers = restingHeaders(shown.node)
     const waiting = kind === 'starting' || kind === 'down' ? { 'retry-after': '5' } : {}
-    const app = id === undefined ? null : await known(data, id)
+    const app = kind === 'unknown' ? null : await known(data, id)
     const body = app === null ? unknownHostPage(host, shown) : restingPage(kindOf(kind, app), app, shown, sentence)
     return { status: app === null ? 404 : STATUS[kind], headers: { ...headers, ...waiting }, body: String(body) }
   }
 }
 
-async function known(data: Data, id: string): Promise<App | null> {
+/** Throws while nobody can say, as when the database is away: that an app is not there is only said when it is so. */
+async function known(data: Data, id: string | undefined): Promise<App | null> {
+  if (id === undefined) throw new Error('the app could not be looked up')
   try {
     return await data.appAlone(id, NOBODY)
   } catch (error) {
-    if (error instanceof Refused) return null
+    if (error instanceof Refused && error.refusal.refusal === 'client-error/not-found') return null
     throw error
   }
 }

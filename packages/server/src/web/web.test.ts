@@ -243,6 +243,8 @@ test('an app that cannot answer is spoken for, at its own address, without a way
     assert.match(policy, /form-action http:\/\/127\.0\.0\.1:8080;/)
     assert.ok(!policy.includes('script-src'))
     assert.equal((await site.web.resting('unknown', { host: 'x--y.localhost' })).status, 404)
+    // While the database is away nobody knows that there is no such app: the gateway says that in its own words.
+    await assert.rejects(site.web.resting('starting', { host: 'harbor-tides--ketch.localhost' }), /looked up/)
   }))
 
 /** Reads a live stream until it has said something. */
