@@ -1,5 +1,6 @@
 /** For tests and benches: a real gateway on a free port, with apps that are plain Node servers on loopback. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer, request, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { systemClock } from '../clock.ts'
@@ -11,6 +12,9 @@ import type { Services } from '../services.ts'
 import { serverDatabase } from '../testing.ts'
 import type { Waker } from './activator.ts'
 import { openGateway, type Gateway, type GatewayOptions } from './gateway.ts'
+import { stop } from './process.ts'
+
+const FOLDERS = '/tmp/perennial-gateway-'
 
 export interface TestGateway {
   readonly gateway: Gateway
@@ -32,7 +36,8 @@ const nobody: Waker = {
 
 export async function testGateway(options: Partial<GatewayOptions> & { log?: boolean } = {}): Promise<TestGateway> {
   const store = await serverDatabase()
-  const folder = await mkdtemp('/tmp/perennial-gateway-')
+  await clearAbandoned()
+  const folder = await mkdtemp(`${FOLDERS}${process.pid}-`)
   const port = await freePort()
   const config = readConfig({ PERENNIAL_DATA: folder, PERENNIAL_LISTEN: `127.0.0.1:${port}` })
   const diagnostics = openDiagnostics({ level: options.log ? 'debug' : 'error' })
@@ -71,6 +76,16 @@ export async function testGateway(options: Partial<GatewayOptions> & { log?: boo
       await store[Symbol.asyncDispose]()
       await rm(folder, { recursive: true })
     },
+  }
+}
+
+/** A test run that was killed leaves its HAProxy, as a killed node does; the next run ends it. */
+async function clearAbandoned(): Promise<void> {
+  for (const name of await readdir('/tmp')) {
+    const folder = `/tmp/${name}`
+    if (!folder.startsWith(FOLDERS) || existsSync(`/proc/${folder.slice(FOLDERS.length).split('-')[0]}`)) continue
+    await stop(folder, 0)
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
