@@ -45,25 +45,27 @@ const MOST_ATTEMPTS = 20
 
 type Held = { readonly cpuNs: bigint }
 
+/** Answers whether it waits for money. */
 export function openBuildJob(
   services: Services,
   deps: BuildJobDeps,
-): (deployment: string, signal: AbortSignal) => Promise<void> {
+): (deployment: string, signal: AbortSignal) => Promise<'over' | 'waits'> {
   const { database, clock, events } = services
   const { meter, costs, crash } = deps
 
   return async (id, signal) => {
     const row = await deploymentById(database, id)
-    if (!row || !['waiting', 'fetching', 'building'].includes(row.status)) return
+    if (!row || !['waiting', 'fetching', 'building'].includes(row.status)) return 'over'
     const log = openBuildLog(deps.logs, row.app)
     if (!row.outcome) {
       const outcome = await makeOutcome(row, log, signal)
-      if (!outcome) return
+      if (!outcome) return 'waits'
       await updateDeployment(database, id, { outcome: JSON.stringify(outcome) })
     }
     crash('outcome-stored')
     const done = await deploymentById(database, id)
     if (done?.outcome) await finish(done, done.outcome, log)
+    return 'over'
   }
 
   /** Null: it waits for money. */

@@ -139,6 +139,25 @@ test('a build that was interrupted too often fails, and leaves no disk behind', 
   await assert.rejects(bench.client.pack({ scratch }), { code: 'missing' })
 })
 
+test('a build that waits looks for money every few minutes, also when nobody says that there is some', async () => {
+  const app = await bench.app('octo/patient', { 'index.html': 'x' }, 0n)
+  const { database } = bench.services
+  const id = await bench.request(app)
+  await bench.ended(id)
+  await bench.pay(`app/${app.id}/purse`, MONEY)
+  // Five minutes later.
+  await eventually(async () => {
+    const moved = await database.query(
+      `update job set run_at = now() where kind = 'build' and key = $1 and run_at > now() + interval '4 minutes'
+       returning id`,
+      [id],
+    )
+    assert.equal(moved.length, 1)
+  })
+  await database.query('notify job')
+  await eventually(async () => assert.equal((await bench.builds.deployment(id))?.status, 'starting'))
+})
+
 test('an app that nobody has paid for is built on the start allowance, and waits when that is empty', async () => {
   const poor = await bench.app('octo/poor', { 'index.html': 'poor' }, 0n)
   const waiting = await bench.deploy(poor)

@@ -79,6 +79,8 @@ export interface Builds {
 const BUILD_CPU_NS = 15n * 60_000_000_000n
 /** On two cores a third build would only slow the others. */
 const AT_ONCE = 2
+/** A payment starts a build that waits; money that a run had on hold and gives back says nothing, so it is looked for. */
+const ASK_AGAIN_MS = 5 * 60_000
 
 export function openBuilds(services: Services, deps: BuildsDeps): Builds {
   const { database, clock, events, jobs } = services
@@ -88,9 +90,13 @@ export function openBuilds(services: Services, deps: BuildsDeps): Builds {
   const costs = openCosts(database, { priceBook, cpuNs: BUILD_CPU_NS })
   const build = openBuildJob(services, { ...deps, attempts, costs, crash: deps.crash ?? (() => undefined) })
 
-  const enqueue = (tx: Pick<Transaction, 'query'>, deployment: string) =>
-    jobs.enqueue(tx, 'build', { deployment }, { key: deployment })
-  jobs.handle('build', (job, signal) => build(String(job.data['deployment']), signal), { atOnce: AT_ONCE })
+  const enqueue = (tx: Pick<Transaction, 'query'>, deployment: string, runAt = clock.now()) =>
+    jobs.enqueue(tx, 'build', { deployment }, { key: deployment, runAt })
+  const run = async (deployment: string, signal: AbortSignal): Promise<void> => {
+    if ((await build(deployment, signal)) === 'over') return
+    await enqueue(database, deployment, new Date(clock.now().getTime() + ASK_AGAIN_MS))
+  }
+  jobs.handle('build', (job, signal) => run(String(job.data['deployment']), signal), { atOnce: AT_ONCE })
   events.on('contributed', 'builds', async ({ app }) => {
     const waiting = await openDeployment(database, app)
     if (waiting) await enqueue(database, waiting.id)
