@@ -3,7 +3,8 @@
  *
  * For people a table, with --json one object a line. A ratio is better when higher. Without a name: all of them.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, writeSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { needRoot, prepareMachine } from '../test/machine.ts'
 import type { Figure } from './figure.ts'
@@ -12,6 +13,9 @@ import { debianPackages } from './packages.ts'
 interface Bench {
   run(options: { rounds: number; seconds: number }): AsyncIterable<Figure>
 }
+
+const FIGURES = 'PERENNIAL_BENCH_FIGURES'
+const FIGURES_FD = 3
 
 const benches = readdirSync(import.meta.dirname).filter((name) => existsSync(`${import.meta.dirname}/${name}/bench.ts`))
 const { values, positionals } = parseArgs({
@@ -23,17 +27,27 @@ const seconds = positive('seconds', values.seconds ?? '2')
 const unknown = positionals.filter((name) => !benches.includes(name))
 if (unknown.length > 0) fail(`there is no bench ${unknown.join(' and no bench ')}; there are: ${benches.join(', ')}`)
 
-let printed = false
 needRoot('bench/run.ts')
-// With --json, standard output is for figures alone.
-if (values.json) console.log = console.error
+if (values.json && process.env[FIGURES] === undefined) process.exit(await runApart())
+
+let printed = false
 await prepareMachine(debianPackages)
 for (const name of positionals.length > 0 ? positionals : benches) {
   const bench = (await import(`./${name}/bench.ts`)) as Bench
   for await (const figure of bench.run({ rounds, seconds })) {
-    if (values.json) process.stdout.write(`${JSON.stringify(figure)}\n`)
+    if (values.json) writeSync(FIGURES_FD, `${JSON.stringify(figure)}\n`)
     else printRow(figure)
   }
+}
+
+/** Whatever a bench starts may print too: with --json it prints to standard error, and figures have a pipe of their own. */
+async function runApart(): Promise<number> {
+  const child = spawn(process.execPath, process.argv.slice(1), {
+    env: { ...process.env, [FIGURES]: '1' },
+    stdio: ['ignore', process.stderr, process.stderr, 'pipe'],
+  })
+  child.stdio[FIGURES_FD]?.on('data', (chunk: Buffer) => process.stdout.write(chunk))
+  return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)))
 }
 
 function printRow({ bench, case: name, ours, peer, theirs, ratio, unit }: Figure): void {
