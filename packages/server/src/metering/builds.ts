@@ -47,13 +47,15 @@ export interface BuildMeterDeps {
   readonly ledger: Ledger
   readonly accounts: Accounts
   readonly priceBook: PriceBook
+  /** did:key of the node. */
+  readonly provider: string
   readonly post: Poster
   readonly crash: (point: string) => void
 }
 
 export function openBuildMeter(
   { database, clock }: Pick<Services, 'database' | 'clock'>,
-  { ledger, accounts, priceBook, post, crash }: BuildMeterDeps,
+  { ledger, accounts, priceBook, provider, post, crash }: BuildMeterDeps,
 ): BuildMeter & { readonly maxBuildBurn: Micros } {
   const price = priceBook.prices.build
   const maxBuildBurn = rateCeiling({ usage: BUILD_CPU_NS_PER_HOUR, price })
@@ -149,7 +151,8 @@ export function openBuildMeter(
           const carried = { build: await carryOf(tx, carry) }
           const rated = rateInterval(priceBook, { build: cpuNs }, carried, amount)
           const { lines, charged, uncharged } = rated
-          const interval = { id: usage, app, payer, cause: 'build' as const, startedAt: askedAt, endedAt: clock.now() }
+          const times = { startedAt: askedAt, endedAt: clock.now() }
+          const interval = { id: usage, app, payer, provider, cause: 'build' as const, ...times }
           await insertUsage(tx, [{ ...interval, lines, charged, uncharged, holds: [] }])
           await writeCarries(tx, json([{ ...carry, carried: rated.carried.build ?? 0n }]))
         })
@@ -157,7 +160,7 @@ export function openBuildMeter(
       }
       const stored = await usageById(database, usage)
       if (!stored) throw new Error(`build ${usage} was not stored`)
-      if (!stored.posted && !(await post([stored])).has(usage))
+      if (!stored.posted && !(await post([stored])).posted.has(usage))
         throw new Error(`the charge of build ${usage} was refused`)
       return stored.charged
     },

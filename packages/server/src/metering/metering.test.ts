@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DEFAULT_PRICE_BOOK, rate } from '@perennial/protocol'
+import { DEFAULT_PRICE_BOOK, deriveId, rate, transferCode } from '@perennial/protocol'
 import { isRefusal } from '../refusal.ts'
 import { accountOf, ALLOWANCE } from './accounts.ts'
+import { intervalId } from './stream.ts'
 import { HOUR, run, withBench, type Bench } from './testing.ts'
 
 const SECOND_NS = 1_000_000_000n
@@ -114,6 +115,57 @@ test('settling charges everything at once and frees what is held', () =>
     assert.deepEqual(bench.metering.projection(app), { unposted: 0n, held: 0n })
     await bench.assertSound()
   }))
+
+test('a charge that the ledger refuses is set aside: what follows is held for, charged, and can be settled', () =>
+  withBench(async (bench) => {
+    const app = await started(bench, 5_000_000n)
+    const { accounts, ledger, services } = bench
+    const [stream] = await services.database.query<{ payer: string; number: bigint }>('select * from meter_stream')
+    const usage = intervalId({ app, payer: stream!.payer, number: stream!.number })
+    const [debit, credit] = [await accounts.id(accountOf.rail('push-button')), await accounts.id('commons')]
+    // Something else stands under the charge's id.
+    const code = transferCode('contribution-commons')
+    await ledger.post({ id: deriveId('charge', usage, 'cpu'), debit, credit, amount: 1n, code })
+    bench.world.use('one', { cpuNs: 100n * SECOND_NS })
+    await run(bench, HOUR)
+    assert.equal((await bench.balances(app)).provider, 0n)
+    bench.world.use('one', { cpuNs: 50n * SECOND_NS })
+    await run(bench, HOUR)
+    const second = cpuPrice(150n * SECOND_NS) - cpuPrice(100n * SECOND_NS)
+    assert.equal((await bench.balances(app)).provider, second)
+    await bench.metering.detach('one')
+    await bench.metering.settle(app)
+    assert.equal((await bench.balances(app)).held, bench.metering.maxBurn.run, 'what was held for it stays held')
+    await bench.restart()
+    await bench.metering.sample()
+    await bench.metering.settle(app)
+    await bench.assertSound()
+  }))
+
+test('a node whose key changed between posting and marking posts the same charge again', async () => {
+  let dead = false
+  const crash = (point: string) => {
+    if (point === 'posted' && !dead) {
+      dead = true
+      throw new Error('killed')
+    }
+  }
+  await withBench(
+    async (bench) => {
+      const app = await started(bench, 5_000_000n)
+      bench.world.use('one', { cpuNs: 100n * SECOND_NS })
+      await assert.rejects(run(bench, HOUR), /killed/)
+      await bench.restart({ provider: 'did:key:z6MkNext' })
+      await bench.metering.sample()
+      await bench.metering.detach('one')
+      await bench.metering.settle(app)
+      const { provider, held } = await bench.balances(app)
+      assert.deepEqual([provider, held], [cpuPrice(100n * SECOND_NS), 0n])
+      await bench.assertSound()
+    },
+    { crash },
+  )
+})
 
 test('a sandbox that was detached or restarted is never counted twice', () =>
   withBench(async (bench) => {

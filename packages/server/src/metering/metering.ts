@@ -94,17 +94,17 @@ const CLOSE_MS = 5_000
 
 export async function openMetering(services: Services, deps: MeteringDeps): Promise<Metering> {
   const { clock, database, diagnostics } = services
-  const { accounts, ledger, limits, priceBook, sources } = deps
+  const { accounts, ledger, limits, priceBook, provider, sources } = deps
   const crash = deps.crash ?? (() => {})
   const prices = (meter: Meter) => priceText(priceBook.prices[meter])
   const runBurn = maxBurnPerHour(priceBook, limits)
 
-  const post = openPoster(services, { ledger, accounts, provider: deps.provider, crash })
+  const post = openPoster(services, { ledger, accounts, provider, crash })
   const meters = await openMeters(database, prices, clock.now().getTime())
   const holder = openHolder(services, { ledger, accounts, crash })
-  const rounds = await openRounds(services, { meters, holder, post, priceBook, runBurn, sources, crash })
-  const { maxBuildBurn, ...builds } = openBuildMeter(services, { ledger, accounts, priceBook, post, crash })
-  const rent = openRent(services, { ledger, accounts, apps: deps.apps, priceBook, provider: deps.provider, crash })
+  const rounds = await openRounds(services, { meters, holder, post, priceBook, provider, runBurn, sources, crash })
+  const { maxBuildBurn, ...builds } = openBuildMeter(services, { ledger, accounts, priceBook, provider, post, crash })
+  const rent = openRent(services, { ledger, accounts, apps: deps.apps, priceBook, provider, crash })
   const stop = new AbortController()
   let looping: Promise<void> | undefined
 
@@ -147,7 +147,7 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
     ...rent,
     ...openReports(database),
     maxBurn: { run: runBurn, build: maxBuildBurn },
-    provider: deps.provider,
+    provider,
     async attach(attachment) {
       const outcome = await rounds.attach(attachment)
       return outcome === 'held'

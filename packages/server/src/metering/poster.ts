@@ -12,36 +12,41 @@ const AT_ONCE = 100
 export interface PosterDeps {
   readonly ledger: Ledger
   readonly accounts: Accounts
-  /** did:key of the node: who is paid for what its machine gave. */
+  /** did:key of the node: who is paid for what an older version stored without saying so. */
   readonly provider: string
   /** Where a test may end the process. */
   readonly crash: (point: string) => void
 }
 
-/** Returns the ids that are on the ledger now; throws when ledger or database cannot be reached. */
-export type Poster = (intervals: readonly Closed[]) => Promise<Set<string>>
+export interface Posting {
+  /** Ids that are on the ledger now. */
+  readonly posted: ReadonlySet<string>
+  /** Ids that the ledger will not take, however often it is asked. */
+  readonly refused: ReadonlySet<string>
+}
+
+/** Throws when ledger or database cannot be reached. */
+export type Poster = (intervals: readonly Closed[]) => Promise<Posting>
 
 export function openPoster(services: Pick<Services, 'database' | 'clock' | 'diagnostics'>, deps: PosterDeps): Poster {
   const { database, clock, diagnostics } = services
   const { ledger, accounts, provider, crash } = deps
 
-  /** Said once. */
-  const refused = new Set<string>()
-
   const chain = async (interval: Closed): Promise<Event[]> => {
     const [clearing, paid] = await Promise.all([
       accounts.id(accountOf.clearing(interval.app)),
-      accounts.id(accountOf.provider(provider)),
+      accounts.id(accountOf.provider(interval.provider ?? provider)),
     ])
     return chainOf(interval, { clearing, provider: paid })
   }
 
-  const post = async (intervals: readonly Closed[]): Promise<string[]> => {
+  const post = async (intervals: readonly Closed[]): Promise<{ posted: string[]; refused: string[] }> => {
     const chains = await Promise.all(intervals.map(chain))
     diagnostics.debug('phase', { phase: 'post', intervals: chains.length })
     const results = await ledger.post(chains.flat())
     crash('posted')
     const posted: string[] = []
+    const refused: string[] = []
     let at = 0
     for (const [place, events] of chains.entries()) {
       const answers = results.slice(at, at + events.length)
@@ -49,21 +54,26 @@ export function openPoster(services: Pick<Services, 'database' | 'clock' | 'diag
       const id = intervals[place]!.id
       if (answers.every(succeeded)) posted.push(id)
       // Holds were made for it and ids are its own: a refusal here is a bug, and the row stays to be looked at.
-      else if (!refused.has(id)) {
-        refused.add(id)
-        diagnostics.error(`the ledger refused the charge of interval ${id}`, { interval: intervals[place], answers })
+      else {
+        refused.push(id)
+        diagnostics.error(`the ledger refused the charge of interval ${id}; it is posted again when the node starts`, {
+          interval: intervals[place],
+          answers,
+        })
       }
     }
     await database.transaction((tx) => markPosted(tx, posted, clock.now()))
     crash('marked')
-    return posted
+    return { posted, refused }
   }
 
   return async (intervals) => {
-    const posted = new Set<string>()
+    const all = { posted: new Set<string>(), refused: new Set<string>() }
     for (let at = 0; at < intervals.length; at += AT_ONCE) {
-      for (const id of await post(intervals.slice(at, at + AT_ONCE))) posted.add(id)
+      const { posted, refused } = await post(intervals.slice(at, at + AT_ONCE))
+      for (const id of posted) all.posted.add(id)
+      for (const id of refused) all.refused.add(id)
     }
-    return posted
+    return all
   }
 }

@@ -36,6 +36,8 @@ export interface RoundDeps {
   readonly holder: Holder
   readonly post: Poster
   readonly priceBook: PriceBook
+  /** did:key of the node. */
+  readonly provider: string
   /** The most that running may cost in an hour. */
   readonly runBurn: Micros
   readonly sources: MeteringSources
@@ -59,7 +61,7 @@ export interface Rounds {
 
 export async function openRounds(
   { database, clock, diagnostics }: Pick<Services, 'database' | 'clock' | 'diagnostics'>,
-  { meters, holder, post, priceBook, runBurn, sources, crash }: RoundDeps,
+  { meters, holder, post, priceBook, provider, runBurn, sources, crash }: RoundDeps,
 ): Promise<Rounds> {
   const lock = serial()
   const reads = serial()
@@ -129,7 +131,7 @@ export async function openRounds(
         stream.nextWarningMs = now() + WARN_AGAIN_MS
       }
       const closed = close(stream, priceBook, now())
-      if (closed) closing.push(closed)
+      if (closed) closing.push({ ...closed, provider })
     }
     return empty
   }
@@ -166,8 +168,9 @@ export async function openRounds(
     const empty = closeDue()
     if (closing.length > 0 || now() - storedMs >= CHECKPOINT_MS) await store()
     if (unposted.length > 0) {
-      const posted = await post(unposted)
-      unposted = unposted.filter(({ id }) => !posted.has(id))
+      const { posted, refused } = await post(unposted)
+      // A refused charge is set aside, with its holds: what comes after it is held for and charged as ever.
+      unposted = unposted.filter(({ id }) => !posted.has(id) && !refused.has(id))
     }
     await ask(asks())
     return empty

@@ -53,6 +53,8 @@ export interface Closed {
   readonly id: string
   readonly app: string
   readonly payer: AccountName
+  /** did:key of who is paid. Null: an older version stored it. */
+  readonly provider: string | null
   readonly cause: 'run' | 'build'
   readonly startedAt: Date
   readonly endedAt: Date
@@ -117,7 +119,7 @@ export function burnLeft(stream: Stream, maxBurnPerHour: Micros, nowMs: number):
 }
 
 /** Ends the open interval and begins the next one. Null: nothing was used and nothing is held. */
-export function close(stream: Stream, book: PriceBook, nowMs: number): Closed | null {
+export function close(stream: Stream, book: PriceBook, nowMs: number): Omit<Closed, 'provider'> | null {
   const { app, payer, startedMs, used } = stream
   if (startedMs === null) return null
   stream.force = false

@@ -72,7 +72,7 @@ export interface Bench {
   readonly priceBook: PriceBook
   metering: Metering
   /** Opens metering anew on what the database knows, as a node does that was killed. */
-  restart(): Promise<void>
+  restart(changed?: { provider: string }): Promise<void>
   app(money?: Micros): Promise<App>
   pay(name: string, micros: Micros): Promise<void>
   balances(app: string): Promise<{ purse: Micros; held: Micros; clearing: Micros; provider: Micros }>
@@ -109,14 +109,14 @@ export async function withBench(work: (bench: Bench) => Promise<void>, options: 
   const apps = openApps(services)
   const world = new World(clock)
   const priceBook = options.priceBook ?? DEFAULT_PRICE_BOOK
-  const open = () =>
+  const open = (provider = PROVIDER) =>
     openMetering(services, {
       ledger,
       accounts,
       apps,
       priceBook,
       limits: appLimits(services.config),
-      provider: PROVIDER,
+      provider,
       sources: {
         read: () => Promise.resolve(world.read()),
         requests: () => Promise.resolve(world.counts()),
@@ -137,8 +137,8 @@ export async function withBench(work: (bench: Bench) => Promise<void>, options: 
     world,
     priceBook,
     metering: await open(),
-    async restart() {
-      bench.metering = await open()
+    async restart(changed) {
+      bench.metering = await open(changed?.provider)
     },
     async app(money = 0n) {
       const name = `app${made++}`

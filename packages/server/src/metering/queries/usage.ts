@@ -8,10 +8,11 @@ import { json } from './streams.ts'
 /** Stores what is not stored yet, with its lines and the day's sums; a second time changes nothing. */
 export async function insertUsage(tx: Transaction, intervals: readonly Closed[]): Promise<void> {
   if (intervals.length === 0) return
-  const rows = intervals.map(({ id, app, payer, cause, startedAt, endedAt, charged, uncharged }) => ({
+  const rows = intervals.map(({ id, app, payer, provider, cause, startedAt, endedAt, charged, uncharged }) => ({
     id,
     app,
     payer,
+    provider,
     cause,
     started_at: startedAt,
     ended_at: endedAt,
@@ -19,9 +20,9 @@ export async function insertUsage(tx: Transaction, intervals: readonly Closed[])
     uncharged,
   }))
   const inserted = await tx.query<{ id: string }>(
-    `insert into usage_interval
+    `insert into usage_interval (id, app, payer, provider, cause, started_at, ended_at, charged, uncharged)
      select * from json_to_recordset($1::json) as row (
-       id uuid, app uuid, payer text, cause text, started_at timestamptz, ended_at timestamptz,
+       id uuid, app uuid, payer text, provider text, cause text, started_at timestamptz, ended_at timestamptz,
        charged bigint, uncharged bigint)
      on conflict (id) do nothing returning id`,
     [json(rows)],
@@ -55,7 +56,7 @@ interface UsageRow extends Omit<Closed, 'lines' | 'holds'> {
   readonly posted: boolean
 }
 
-const COLUMNS = `id, app, payer, cause, started_at as "startedAt", ended_at as "endedAt", charged, uncharged,
+const COLUMNS = `id, app, payer, provider, cause, started_at as "startedAt", ended_at as "endedAt", charged, uncharged,
   posted_at is not null as posted`
 
 /** Closed and not known to be on the ledger, oldest first. */
