@@ -25,17 +25,21 @@ export interface Books {
   readonly priceBook: PriceBook
   /** Hex of SHA-256 of the genesis. */
   readonly ledgerId: string
+  close(): Promise<void>
 }
+
+/** A call that a kill cut off gives back what it held (rpc/stations/hold.ts) this often, and at each start. */
+const EXPIRE_EVERY_MS = 3_600_000
 
 const CHARTER =
   'Push-button credit: TEST is worth nothing, is exchanged for nothing and cannot be withdrawn. ' +
   'Purses pay providers, margins and shares, and nobody else.'
 
 export async function openBooks(
-  services: Pick<Services, 'config' | 'database' | 'clock'>,
+  services: Pick<Services, 'config' | 'database' | 'clock' | 'diagnostics'>,
   options: { url: string; issuer: string; onFenced: (error: Error) => void },
 ): Promise<Books> {
-  const { config, clock, database } = services
+  const { config, clock, database, diagnostics } = services
   const client = new pg.Client({ connectionString: options.url })
   await client.connect()
   try {
@@ -57,7 +61,26 @@ export async function openBooks(
   const begun = await firstDocument(database, genesis)
   const id = begun?.hash ?? (await publish(genesis, genesisText({ issuer: options.issuer, asset: priceBook.asset })))
   await publish(recordTopic('price-book'), formatPriceBook(priceBook))
-  return { ledger, priceBook, ledgerId: id.toString('hex') }
+  const stop = new AbortController()
+  const sweep = async () => {
+    while (!stop.signal.aborted) {
+      await ledger
+        .expire()
+        .catch((error: unknown) => diagnostics.warn('expired holds stay until the next hour', { error }))
+      await clock.sleep(EXPIRE_EVERY_MS, stop.signal)
+    }
+  }
+  const sweeping = sweep()
+  return {
+    ledger,
+    priceBook,
+    ledgerId: id.toString('hex'),
+    async close() {
+      stop.abort()
+      await sweeping
+      await ledger.close()
+    },
+  }
 }
 
 async function readPriceBook({ priceBook }: Config): Promise<PriceBook> {

@@ -53,7 +53,7 @@ export async function openNode(config: Config): Promise<Node> {
     const jobs = openJobs({ database, clock, diagnostics, owner: did })
     const services: Services = { config, database, clock, diagnostics, jobs, events: openEvents({ jobs, clock }) }
 
-    const { ledger, priceBook, ledgerId } = await openBooks(services, {
+    const books = await openBooks(services, {
       url,
       issuer: did,
       onFenced: (error) => {
@@ -61,7 +61,8 @@ export async function openNode(config: Config): Promise<Node> {
         process.exit(1)
       },
     })
-    closing(() => ledger.close())
+    closing(() => books.close())
+    const { ledger, priceBook, ledgerId } = books
     const accounts = openAccounts(ledger)
     const identity = openIdentity(services, keys)
 
