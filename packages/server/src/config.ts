@@ -14,7 +14,11 @@ const list = (item: z.ZodString) =>
     .default('')
     .transform((text) => text.split(',').filter((part) => part !== ''))
     .pipe(z.array(item))
-const onOff = (fallback: 'on' | 'off') => z.enum(['on', 'off']).default(fallback).transform((word) => word === 'on')
+const onOff = (fallback: 'on' | 'off') =>
+  z
+    .enum(['on', 'off'])
+    .default(fallback)
+    .transform((word) => word === 'on')
 
 const Environment = z.object({
   /** Where everything that must survive lives: database cluster, keys, logs. Lost without a backup: all of it. */
@@ -22,7 +26,10 @@ const Environment = z.object({
   /** Where people reach the node and its apps. Loopback unless `--public-test` or a real rail is meant. */
   PERENNIAL_LISTEN: hostPort.default('127.0.0.1:8080'),
   /** The host names apps get: `<slug>.<this>`. A registrable domain other than the node's own (DESIGN §9.2). */
-  PERENNIAL_APPS_DOMAIN: z.string().regex(/^[a-z0-9.-]{1,200}$/).default('localhost'),
+  PERENNIAL_APPS_DOMAIN: z
+    .string()
+    .regex(/^[a-z0-9.-]{1,200}$/)
+    .default('localhost'),
   /** The node's own host names; any other host that is not an app's gets 421. */
   PERENNIAL_HOSTS: list(z.string().regex(/^[a-z0-9.-]{1,253}$/)),
   /** A PostgreSQL of one's own (15 or later). Unset: a private cluster under the data folder. */
@@ -36,11 +43,18 @@ const Environment = z.object({
   /** `on`: allows push-button credit on an address that is not loopback. */
   PERENNIAL_PUBLIC_TEST: onOff('off'),
   /** Micros of TEST money that the operator gives once for start allowances. 0: new apps wait for a payment. */
-  PERENNIAL_ALLOWANCE: z.string().regex(/^\d{1,15}$/).default('25000000').transform(BigInt),
+  PERENNIAL_ALLOWANCE: z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .default('25000000')
+    .transform(BigInt),
   /** Git remotes on private addresses that may be deployed from: exact host:port. Only for development. */
   PERENNIAL_DEVELOPMENT_REMOTES: list(hostPort),
   /** The forge whose apps get names without a hash. */
-  PERENNIAL_DEFAULT_FORGE: z.string().regex(/^[a-z0-9.:-]{1,253}$/).default('github.com'),
+  PERENNIAL_DEFAULT_FORGE: z
+    .string()
+    .regex(/^[a-z0-9.:-]{1,253}$/)
+    .default('github.com'),
   /** What may be built and run at once, and how much an instance gets. */
   PERENNIAL_BUILD_MEMORY_MIB: z.coerce.number().int().min(256).max(65_536).default(2048),
   PERENNIAL_BUILD_SECONDS: z.coerce.number().int().min(5).max(3600).default(900),
