@@ -76,14 +76,14 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
   await until(
     'the node answers',
     async () => {
-      if (up.exitCode !== null) throw new Error(`perennial up ended with ${up.exitCode}`)
-      return readFileSync(log, 'utf8').includes(`Node: ${origin}`)
+      return up.exitCode !== null || readFileSync(log, 'utf8').includes(`Node: ${origin}`)
     },
     240_000,
   ).catch((error: unknown) => {
     up.kill('SIGTERM')
     throw new Error(`${String(error)}\n${readFileSync(log, 'utf8')}`, { cause: error })
   })
+  if (up.exitCode !== null) throw new Error(`perennial up ended with ${up.exitCode}:\n${readFileSync(log, 'utf8')}`)
   const client = openClient({ node: origin, key: await newKey() })
 
   /** PostgreSQL and HAProxy are nobody's children: they are to outlive the node. Their folders tell whose they are. */
