@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { accountOf, COMMONS } from '../metering/index.ts'
+import { accountOf, ALLOWANCE, COMMONS } from '../metering/index.ts'
 import { DAY, HOUR, PROVIDER, run } from '../metering/testing.ts'
 import { host, withFunding, type FundedBench } from './testing.ts'
 
@@ -108,5 +108,31 @@ test('an app whose last money is held by its own build is stopped, and goes on w
     await hosted.look()
     assert.equal(await bench.state(app), 'thrifty')
     assert.equal(hosted.running(), true)
+    await bench.assertSound()
+  }))
+
+test('an app on the start allowance is frozen when its minute of the day is used, and goes on the next day', () =>
+  withFunding(async (bench) => {
+    const { funding, metering, world } = bench
+    await bench.pay(ALLOWANCE, 1_000_000n)
+    const { id: app } = await bench.app()
+    await funding.open(app)
+    assert.equal(await funding.payerOf(app, 'run'), ALLOWANCE)
+    assert.equal(await metering.attach({ app, instance: 'one', payer: ALLOWANCE }), null)
+    world.start('one')
+    world.onExhausted = async (id, sentence) => {
+      await funding.exhausted(id, sentence)
+      await metering.detach('one')
+      await metering.settle(id)
+    }
+    await run(bench, HOUR, 60_000, () => world.use('one', { cpuNs: 2_000_000_000n }))
+    const states: string[] = []
+    for (let hour = 1; hour <= 24; hour++) {
+      await funding.follow()
+      states.push(await bench.state(app))
+      await run(bench, HOUR, HOUR)
+    }
+    assert.deepEqual([states[0], states[22], states[23]], ['frozen', 'frozen', 'thrifty'])
+    assert.equal(await funding.payerOf(app, 'run'), ALLOWANCE)
     await bench.assertSound()
   }))

@@ -69,7 +69,7 @@ export async function openLifecycle(services: Services, deps: LifecycleDeps): Pr
   /** New, nobody has paid, and what the node gives is not used up. */
   const runsOnAllowance = async (app: string): Promise<boolean> =>
     !(await wasPaid(database, app)) &&
-    (await metering.ended(app, ALLOWANCE)) === null &&
+    metering.ended(app, ALLOWANCE) === null &&
     (metering.heldBy(app, ALLOWANCE) > 0n || (await accounts.balance(ALLOWANCE)).available > 0n)
 
   const judge = async (app: App): Promise<Verdict> => {

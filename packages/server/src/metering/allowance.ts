@@ -10,12 +10,12 @@ const MINUTE_NS = 60_000_000_000n
 export const ALLOWANCE_BUILD_CPU_NS = 5n * MINUTE_NS
 export const ALLOWANCE_RUN_CPU_NS_PER_DAY = 1n * MINUTE_NS
 
-export const ALLOWANCE_USED_UP =
-  'The start allowance is used up: 1 CPU-minute a day until someone pays. Nothing is lost; any payment starts it again.'
+const USED_UP =
+  'The start allowance is used up: 1 CPU-minute a day until someone pays. Nothing is lost; it starts again after 00:00 UTC, and with any payment at once.'
 
-/** Whether a run on the allowance has had its minute today. */
-export function allowanceUsedUp(stream: Stream, nowMs: number): boolean {
-  return stream.payer === ALLOWANCE && cpuToday(stream, nowMs) >= ALLOWANCE_RUN_CPU_NS_PER_DAY
+/** Why this payer pays no more today, in a sentence; null: it does. */
+export function ended(stream: Stream, nowMs: number): string | null {
+  return stream.payer === ALLOWANCE && cpuToday(stream, nowMs) >= ALLOWANCE_RUN_CPU_NS_PER_DAY ? USED_UP : null
 }
 
 /** The most that a build of the allowance can cost, given the CPU time that earlier ones took. */

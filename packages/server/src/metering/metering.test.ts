@@ -224,7 +224,7 @@ for (const outcome of ['fails', 'succeeds without saying so']) {
     }))
 }
 
-test('the start allowance pays one CPU-minute a day; then the app waits for a payment', () =>
+test('the start allowance pays one CPU-minute a day; then the app waits for a payment or for the next day', () =>
   withBench(async (bench) => {
     await bench.pay(ALLOWANCE, 1_000_000n)
     const { id } = await bench.app()
@@ -240,7 +240,12 @@ test('the start allowance pays one CPU-minute a day; then the app waits for a pa
     assert.ok(isRefusal(again))
     await bench.restart()
     assert.ok(isRefusal(await attach('two')), 'also after a restart')
-    assert.match((await bench.metering.ended(id, ALLOWANCE))!, /1 CPU-minute a day/)
+    assert.match(bench.metering.ended(id, ALLOWANCE)!, /1 CPU-minute a day/)
+    await run(bench, 21 * HOUR, HOUR)
+    assert.ok(isRefusal(await attach('two')), 'until the day ends')
+    await run(bench, HOUR)
+    assert.equal(bench.metering.ended(id, ALLOWANCE), null)
+    assert.equal(await attach('two'), null, 'the third day counts anew')
     await bench.assertSound()
   }))
 

@@ -17,6 +17,7 @@ import { refuse, type Refusal } from '../refusal.ts'
 import type { Services } from '../services.ts'
 import type { Apps } from '../apps/index.ts'
 import type { AccountName, Accounts } from './accounts.ts'
+import { ended } from './allowance.ts'
 import type { RequestCount } from './advance.ts'
 import { openBuildMeter, type BuildMeter } from './builds.ts'
 import { openHolder } from './holder.ts'
@@ -81,6 +82,8 @@ export interface Metering extends BuildMeter, Rent, Reports {
   projection(app: string): Projection
   /** What this payer has on hold for the app's run, from which it is paid now. */
   heldBy(app: string, payer: AccountName): Micros
+  /** Why this payer pays no more for the app's run today; null: it does. */
+  ended(app: string, payer: AccountName): string | null
   readonly maxBurn: MaxBurn
   /** did:key of who is paid. */
   readonly provider: string
@@ -105,6 +108,7 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
   const rounds = await openRounds(services, { meters, holder, post, priceBook, provider, runBurn, sources, crash })
   const { maxBuildBurn, ...builds } = openBuildMeter(services, { ledger, accounts, priceBook, provider, post, crash })
   const rent = openRent(services, { ledger, accounts, apps: deps.apps, priceBook, provider, crash })
+  const streamOf = (app: string, payer: AccountName) => meters.ofApp(app).find((one) => one.payer === payer)
   const stop = new AbortController()
   let looping: Promise<void> | undefined
 
@@ -169,8 +173,12 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
       return { unposted: open + rounds.unposted(app), held }
     },
     heldBy(app, payer) {
-      const stream = meters.ofApp(app).find((one) => one.payer === payer)
+      const stream = streamOf(app, payer)
       return stream ? heldFor(stream) : 0n
+    },
+    ended(app, payer) {
+      const stream = streamOf(app, payer)
+      return stream ? ended(stream, clock.now().getTime()) : null
     },
     start() {
       looping ??= loop()

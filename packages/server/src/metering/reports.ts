@@ -1,8 +1,7 @@
 /** What was metered, for pages and runways. */
 import { METERS, type Meter, type Micros } from '@perennial/protocol'
 import type { Database } from '../database.ts'
-import type { AccountName } from './accounts.ts'
-import { endedOf, lastChargeOf, unchargedOf, usageByDay, type DayUsage } from './queries/reports.ts'
+import { lastChargeOf, unchargedOf, usageByDay, type DayUsage } from './queries/reports.ts'
 
 export type { DayUsage } from './queries/reports.ts'
 
@@ -21,8 +20,6 @@ export interface Reports {
   chargedTo(apps: readonly string[]): Promise<Map<string, Date>>
   /** Used beyond what was held, over all time: nobody pays it. */
   uncharged(app: string): Promise<Micros>
-  /** Why this payer pays no more for the app; null: it does. */
-  ended(app: string, payer: AccountName): Promise<string | null>
 }
 
 export function openReports(database: Database): Reports {
@@ -38,6 +35,5 @@ export function openReports(database: Database): Reports {
     },
     chargedTo: (apps) => lastChargeOf(database, apps),
     uncharged: (app) => unchargedOf(database, app),
-    ended: (app, payer) => endedOf(database, app, payer),
   }
 }

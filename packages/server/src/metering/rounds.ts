@@ -8,7 +8,7 @@
 import type { Micros, PriceBook } from '@perennial/protocol'
 import type { Services } from '../services.ts'
 import { ALLOWANCE, type AccountName } from './accounts.ts'
-import { ALLOWANCE_USED_UP, allowanceUsedUp } from './allowance.ts'
+import { ended } from './allowance.ts'
 import type { Holder } from './holder.ts'
 import type { Meters } from './meters.ts'
 import type { MeteringSources } from './metering.ts'
@@ -57,6 +57,11 @@ export interface Rounds {
   unposted(app: string): Micros
   /** Stores what memory knows. */
   checkpoint(): Promise<void>
+}
+
+interface Exhausted {
+  readonly app: string
+  readonly sentence: string
 }
 
 export async function openRounds(
@@ -111,7 +116,7 @@ export async function openRounds(
   const exhausted = (stream: Stream): boolean =>
     stream.marks.size > 0 &&
     now() >= stream.nextWarningMs &&
-    (stream.ended !== null || (stream.dry && projected(stream, priceBook) >= heldFor(stream)))
+    (ended(stream, now()) !== null || (stream.dry && projected(stream, priceBook) >= heldFor(stream)))
 
   const due = (stream: Stream): boolean =>
     stream.startedMs !== null &&
@@ -120,14 +125,15 @@ export async function openRounds(
       (stream.quietSinceMs !== null && now() - stream.quietSinceMs >= QUIET_MS) ||
       exhausted(stream))
 
-  /** Returns the streams whose payers are exhausted. */
-  const closeDue = (): Stream[] => {
-    const empty: Stream[] = []
+  /** Returns whose payers are exhausted, and what to tell them: midnight may pass before they are told. */
+  const closeDue = (): Exhausted[] => {
+    const empty: Exhausted[] = []
     for (const stream of meters.streams.values()) {
-      if (stream.ended === null && allowanceUsedUp(stream, now())) stream.ended = ALLOWANCE_USED_UP
       if (!due(stream)) continue
       if (exhausted(stream)) {
-        empty.push(stream)
+        const { app, payer } = stream
+        const sentence = ended(stream, now()) ?? (payer === ALLOWANCE ? ALLOWANCE_EMPTY : PURSE_EMPTY)
+        empty.push({ app, sentence })
         stream.nextWarningMs = now() + WARN_AGAIN_MS
       }
       const closed = close(stream, priceBook, now())
@@ -143,7 +149,7 @@ export async function openRounds(
       (stream) =>
         stream.marks.size > 0 &&
         stream.startedMs !== null &&
-        stream.ended === null &&
+        ended(stream, now()) === null &&
         now() >= stream.nextAskMs &&
         !owing.has(key(stream)) &&
         wants(stream),
@@ -161,7 +167,7 @@ export async function openRounds(
     for (const stream of streams) if (stream.dry) stream.nextAskMs = now() + ASK_AGAIN_MS
   }
 
-  const turn = async (): Promise<Stream[]> => {
+  const turn = async (): Promise<Exhausted[]> => {
     await holder.finish(meters.streams.values())
     if (closing.length > 0) await store()
     await ask(asks())
@@ -177,13 +183,12 @@ export async function openRounds(
   }
 
   /** Not awaited inside the lock: whoever stops an app settles it first, which takes the lock. */
-  const warn = async (empty: readonly Stream[]): Promise<void> => {
+  const warn = async (empty: readonly Exhausted[]): Promise<void> => {
     await Promise.all(
-      empty.map(async (stream) => {
-        const { app, payer, ended } = stream
+      empty.map(async ({ app, sentence }) => {
         crash('exhausted')
         try {
-          await sources.exhausted(app, ended ?? (payer === ALLOWANCE ? ALLOWANCE_EMPTY : PURSE_EMPTY))
+          await sources.exhausted(app, sentence)
         } catch (error) {
           diagnostics.error('an exhausted app did not stop; it is told again', { app, error })
         }
@@ -206,7 +211,8 @@ export async function openRounds(
         const known = meters.ofInstance(instance)
         await turnApart()
         const stream = known ?? meters.stream(app, payer)
-        if (stream.ended !== null) return { refused: stream.ended }
+        const refused = ended(stream, now())
+        if (refused !== null) return { refused }
         if (!known) meters.add(stream, instance)
         stream.startedMs ??= now()
         stream.dry = false

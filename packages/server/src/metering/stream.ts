@@ -34,8 +34,6 @@ export interface Stream {
   chargedInHour: Micros
   usedDay: string
   cpuInDay: bigint
-  /** Why this payer pays no more, in a sentence. */
-  ended: string | null
   /** Not stored as it is. */
   dirty: boolean
   /** To be closed whatever the time is. */
@@ -79,7 +77,6 @@ export function newStream(app: string, payer: AccountName): Stream {
     chargedInHour: 0n,
     usedDay: '',
     cpuInDay: 0n,
-    ended: null,
     dirty: false,
     force: false,
     quietSinceMs: null,
@@ -105,8 +102,11 @@ export function projected(stream: Stream, book: PriceBook): Micros {
   return costSoFar(book, stream.used, stream.carried)
 }
 
-export function cpuToday(stream: Stream, nowMs: number): bigint {
-  return (stream.usedDay === dayOf(nowMs) ? stream.cpuInDay : 0n) + stream.used.cpu
+/** As `close` will count it: an interval that began before midnight is yesterday's. */
+export function cpuToday({ startedMs, usedDay, cpuInDay, used }: Stream, nowMs: number): bigint {
+  const today = dayOf(nowMs)
+  const open = startedMs === null || dayOf(startedMs) === today ? used.cpu : 0n
+  return (usedDay === today ? cpuInDay : 0n) + open
 }
 
 /** What may still be held for the open interval before its hours have cost the maximum burn. */

@@ -36,11 +36,3 @@ export async function unchargedOf(on: Queryable, app: string): Promise<Micros> {
   )
   return row?.micros ?? 0n
 }
-
-export async function endedOf(on: Queryable, app: string, payer: string): Promise<string | null> {
-  const [row] = await on.query<{ ended: string | null }>(
-    'select ended from meter_stream where app = $1 and payer = $2',
-    [app, payer],
-  )
-  return row?.ended ?? null
-}

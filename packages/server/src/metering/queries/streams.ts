@@ -29,7 +29,6 @@ export function snapshot(
     charged_in_hour: stream.chargedInHour,
     used_day: stream.usedDay,
     cpu_in_day: stream.cpuInDay,
-    ended: stream.ended,
   }))
   const marks = streams.flatMap(({ app, payer, marks: all }) =>
     [...all].map(([instance, mark]) => ({
@@ -74,12 +73,12 @@ export async function writeSnapshot(tx: Transaction, rows: Snapshot): Promise<vo
      select * from json_to_recordset($1::json) as row (
        app uuid, payer text, number bigint, started_at timestamptz,
        cpu numeric, memory numeric, disk numeric, egress numeric, requests numeric,
-       charged_hour int, charged_in_hour bigint, used_day text, cpu_in_day numeric, ended text)
+       charged_hour int, charged_in_hour bigint, used_day text, cpu_in_day numeric)
      on conflict (app, payer) do update set
        number = excluded.number, started_at = excluded.started_at, cpu = excluded.cpu, memory = excluded.memory,
        disk = excluded.disk, egress = excluded.egress, requests = excluded.requests,
        charged_hour = excluded.charged_hour, charged_in_hour = excluded.charged_in_hour,
-       used_day = excluded.used_day, cpu_in_day = excluded.cpu_in_day, ended = excluded.ended`,
+       used_day = excluded.used_day, cpu_in_day = excluded.cpu_in_day`,
     [rows.streams],
   )
   await tx.query(
@@ -128,7 +127,6 @@ interface StreamRow {
   charged_in_hour: bigint
   used_day: string
   cpu_in_day: string
-  ended: string | null
 }
 
 interface MarkRow {
@@ -183,7 +181,6 @@ function streamOf(row: StreamRow): Stream {
     chargedInHour: row.charged_in_hour,
     usedDay: row.used_day,
     cpuInDay: BigInt(row.cpu_in_day),
-    ended: row.ended,
   })
 }
 
