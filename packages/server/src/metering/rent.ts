@@ -45,22 +45,35 @@ export interface RentDeps {
   readonly crash: (point: string) => void
 }
 
+interface Owed extends Pick<RentPlan, 'id' | 'app' | 'provider'> {
+  /** Whether the purse pays first. */
+  readonly compute: boolean
+  readonly micros: Micros
+}
+
 const DAY_MS = 86_400_000
 const PLANS = 5
+/** What was refused is posted again after this. */
+const AGAIN_MS = 10 * 60_000
 /** Carried remainders of rent are the app's, whoever pays it. */
 const PAYER = 'rent'
 
-export function openRent({ database, clock }: Pick<Services, 'database' | 'clock'>, deps: RentDeps): Rent {
+export function openRent(
+  { database, clock, diagnostics }: Pick<Services, 'database' | 'clock' | 'diagnostics'>,
+  deps: RentDeps,
+): Rent {
   const { ledger, accounts, apps, priceBook, provider, crash } = deps
   const price = priceBook.prices.disk
   const lock = serial()
   let collectedDay = 0
+  let nextMs = 0
   const now = () => clock.now().getTime()
 
   const available = async (name: AccountName) => (await accounts.balance(name)).available
 
-  const plan = async (id: string, app: string, micros: Micros): Promise<RentPlan> => {
-    const compute = permitted((await apps.find(app))?.state ?? 'frozen').compute
+  const computes = async (app: string): Promise<boolean> => permitted((await apps.find(app))?.state ?? 'frozen').compute
+
+  const plan = async ({ id, app, provider: paid, compute, micros }: Owed): Promise<RentPlan> => {
     let left = micros
     const take = async (name: AccountName): Promise<Micros> => {
       const has = left > 0n ? await available(name) : 0n
@@ -71,11 +84,12 @@ export function openRent({ database, clock }: Pick<Services, 'database' | 'clock
     const fromPurse = compute ? await take(accountOf.purse(app)) : 0n
     const fromReserve = await take(accountOf.reserve(app))
     const fromCommons = await take(COMMONS)
-    return { id, app, fromPurse, fromReserve, fromCommons, uncharged: left }
+    return { id, app, provider: paid, fromPurse, fromReserve, fromCommons, uncharged: left }
   }
 
-  const chain = async ({ id, app, fromPurse, fromReserve, fromCommons }: RentPlan): Promise<Event[]> => {
-    const credit = await accounts.id(accountOf.provider(provider))
+  const chain = async (planned: RentPlan): Promise<Event[]> => {
+    const { id, app, fromPurse, fromReserve, fromCommons } = planned
+    const credit = await accounts.id(accountOf.provider(planned.provider ?? provider))
     const parts = [
       { name: accountOf.purse(app), amount: fromPurse, code: transferCode('charge-disk') },
       { name: accountOf.reserve(app), amount: fromReserve, code: transferCode('rent-reserve') },
@@ -89,8 +103,11 @@ export function openRent({ database, clock }: Pick<Services, 'database' | 'clock
     )
   }
 
-  /** Money may go between plan and posting; a refused chain moved nothing, so another plan may take its place. */
-  const post = async (first: RentPlan): Promise<void> => {
+  /**
+   * Money may go between plan and posting; a refused chain moved nothing, so another plan may take its place.
+   * False: all were refused, and it stays to be posted.
+   */
+  const post = async (first: RentPlan): Promise<boolean> => {
     let planned = first
     for (let plans = 0; plans < PLANS; plans++) {
       const events = await chain(planned)
@@ -98,45 +115,55 @@ export function openRent({ database, clock }: Pick<Services, 'database' | 'clock
       crash('rent-posted')
       if (answers.every(succeeded)) {
         await database.transaction((tx) => markRentPosted(tx, planned.id, clock.now()))
-        return
+        return true
       }
       const { id, app, fromPurse, fromReserve, fromCommons, uncharged } = planned
-      planned = await plan(id, app, fromPurse + fromReserve + fromCommons + uncharged)
+      const micros = fromPurse + fromReserve + fromCommons + uncharged
+      planned = await plan({ id, app, provider: planned.provider, compute: await computes(app), micros })
       await replanRent(database, planned)
     }
-    throw new Error(`rent ${first.id} was refused ${PLANS} times: its payers' money changes too fast`)
+    diagnostics.error(`rent ${first.id} was refused ${PLANS} times; it is posted again later`, { app: first.app })
+    return false
   }
 
-  const charge = async (app: string): Promise<void> => {
+  const charge = async (app: string): Promise<boolean> => {
+    const compute = await computes(app)
     const planned = await database.transaction(async (tx) => {
       const { byteMs, number } = await takeRent(tx, app, now())
       if (byteMs === 0n) return null
       const carry = { app, payer: PAYER, meter: 'disk', price: priceText(price) }
       const { micros, carried } = rate({ usage: byteMs, price, carried: await carryOf(tx, carry) })
-      const plans = await plan(deriveId('rent', app, number.toString()), app, micros)
+      const plans = await plan({ id: deriveId('rent', app, number.toString()), app, provider, compute, micros })
       await insertRent(tx, { ...plans, byteMs, at: clock.now() })
       await writeCarries(tx, json([{ ...carry, carried }]))
       return plans
     })
     crash('rent-stored')
-    if (planned) await post(planned)
+    return planned === null || post(planned)
   }
 
-  const finish = async (): Promise<void> => {
-    for (const planned of await unpostedRent(database)) await post(planned)
+  /** One app's refused rent holds up nobody else's. True: nothing was refused. */
+  const collect = async (day: number): Promise<boolean> => {
+    let posted = true
+    for (const planned of await unpostedRent(database)) posted = (await post(planned)) && posted
+    for (const app of await rentDue(database, day * DAY_MS)) posted = (await charge(app)) && posted
+    return posted
   }
 
   return {
     keep: ({ app, sizeBytes }) => setSize(database, { app, sizeBytes, nowMs: now() }),
     kept: (ids) => sizesOf(database, ids),
-    collectRent: (app) => lock(() => charge(app)),
+    collectRent: (app) =>
+      lock(async () => {
+        // Refused: `collectDue` looks again today.
+        if (!(await charge(app))) collectedDay = 0
+      }),
     collectDue: () =>
       lock(async () => {
         const day = Math.floor(now() / DAY_MS)
-        if (day === collectedDay) return
-        await finish()
-        for (const app of await rentDue(database, day * DAY_MS)) await charge(app)
-        collectedDay = day
+        if (day === collectedDay || now() < nextMs) return
+        if (await collect(day)) collectedDay = day
+        else nextMs = now() + AGAIN_MS
       }),
   }
 }

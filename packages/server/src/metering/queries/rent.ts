@@ -5,6 +5,8 @@ import type { Queryable, Transaction } from '../../database.ts'
 export interface RentPlan {
   readonly id: string
   readonly app: string
+  /** did:key of who is paid. Null: an older version stored it. */
+  readonly provider: string | null
   readonly fromPurse: Micros
   readonly fromReserve: Micros
   readonly fromCommons: Micros
@@ -60,9 +62,19 @@ export async function takeRent(
 
 export async function insertRent(tx: Transaction, plan: RentPlan & { byteMs: bigint; at: Date }): Promise<void> {
   await tx.query(
-    `insert into rent_charge (id, app, at, byte_ms, from_purse, from_reserve, from_commons, uncharged)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [plan.id, plan.app, plan.at, plan.byteMs, plan.fromPurse, plan.fromReserve, plan.fromCommons, plan.uncharged],
+    `insert into rent_charge (id, app, provider, at, byte_ms, from_purse, from_reserve, from_commons, uncharged)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [
+      plan.id,
+      plan.app,
+      plan.provider,
+      plan.at,
+      plan.byteMs,
+      plan.fromPurse,
+      plan.fromReserve,
+      plan.fromCommons,
+      plan.uncharged,
+    ],
   )
 }
 
@@ -77,7 +89,7 @@ export async function replanRent(on: Queryable, plan: RentPlan): Promise<void> {
 
 export async function unpostedRent(on: Queryable): Promise<RentPlan[]> {
   return on.query<RentPlan>(
-    `select id, app, from_purse as "fromPurse", from_reserve as "fromReserve", from_commons as "fromCommons", uncharged
+    `select id, app, provider, from_purse as "fromPurse", from_reserve as "fromReserve", from_commons as "fromCommons", uncharged
        from rent_charge where posted_at is null order by at`,
   )
 }
