@@ -138,5 +138,12 @@ export {
   type SignedReceipt,
 } from './receipt.ts'
 export { RESPONSE_TAG, signResponse, verifyResponse, type Answer, type ResponseCheck } from './response-signature.ts'
-export { readSignature, REQUEST_TAG, signRequest, verifyRequest, type RequestCheck, type RequestToSign } from './signatures.ts'
+export {
+  readSignature,
+  REQUEST_TAG,
+  signRequest,
+  verifyRequest,
+  type RequestCheck,
+  type RequestToSign,
+} from './signatures.ts'
 export { type RequestHead, type ResponseHead } from './signature-base.ts'
