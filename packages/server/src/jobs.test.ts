@@ -125,6 +125,26 @@ test('a job that still runs when its lease is over does not run a second time be
   assert.equal(runs, 1)
 })
 
+test('a job that ended while the database was away runs again once it is back, not a lease later', async () => {
+  await using opened = await serverDatabase()
+  const { database } = opened
+  const query = database.query.bind(database)
+  const jobs = jobsOf(database, 'node')
+  let runs = 0
+  jobs.handle('greet', async () => {
+    runs++
+    if (runs > 1) return
+    Object.assign(database, { query: () => Promise.reject(new Error('the database is away')) })
+    setTimeout(() => Object.assign(database, { query }), 100)
+  })
+  await jobs.enqueue(database, 'greet', {})
+  await jobs.start()
+  while (runs < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+  await jobs.idle()
+  await jobs.close()
+  assert.deepEqual(await database.query('select 1 from job'), [])
+})
+
 test('an event whose transaction rolls back was never said', async () => {
   await using opened = await serverDatabase()
   const { database } = opened

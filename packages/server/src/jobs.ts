@@ -50,7 +50,7 @@ export function openJobs(services: {
 }): Jobs {
   const { database, clock, diagnostics, owner } = services
   const kinds = new Map<string, Kind>()
-  const running = new Map<bigint, Promise<void>>()
+  const running = new Map<bigint, Promise<unknown>>()
   const stop = new AbortController()
   let wakeUp = () => {}
   let woken = false
@@ -108,33 +108,49 @@ export function openJobs(services: {
     }
   }
 
+  /** A row still says that its job runs here: the database was away when it ended. */
+  let stale = false
+  const putBack = async (): Promise<void> => {
+    await database.query(
+      'update job set claimed_by = null, claimed_until = null where claimed_by = $1 and not id = any($2)',
+      [owner, [...running.keys()]],
+    )
+    stale = false
+  }
+
   const loop = async (): Promise<void> => {
     let leaseAtMs = clock.monotonicMs()
     while (!stop.signal.aborted) {
       try {
         if (clock.monotonicMs() - leaseAtMs > LEASE_MS / 3 && running.size > 0) {
           leaseAtMs = clock.monotonicMs()
-          await database.query('update job set claimed_until = $2 where claimed_by = $1', [
+          await database.query('update job set claimed_until = $3 where claimed_by = $1 and id = any($2)', [
             owner,
+            [...running.keys()],
             new Date(clock.now().getTime() + LEASE_MS),
           ])
         }
+        if (stale) await putBack()
         const jobs = await claim()
         for (const job of jobs) {
           const kind = kinds.get(job.kind)
           if (!kind) continue
           const done = runOne(job, kind)
-            .catch((error: unknown) =>
-              diagnostics.error(`job ${job.kind} could not be put back`, { job: job.id, error }),
+            .then(
+              () => running.delete(job.id),
+              (error: unknown) => {
+                running.delete(job.id)
+                stale = true
+                diagnostics.warn(`job ${job.kind} is put back once the database answers`, { job: job.id, error })
+              },
             )
-            .finally(() => {
-              running.delete(job.id)
-              wake()
-            })
+            .finally(wake)
           running.set(job.id, done)
         }
         if (jobs.length > 0) continue
       } catch (error) {
+        // What was claimed may have been claimed all the same.
+        stale = true
         diagnostics.warn('jobs cannot reach the database; trying again', { error })
       }
       await pause(1000)
