@@ -30,7 +30,7 @@ export function restingPage(kind: RestingKind, app: App, frame: Frame, said?: st
   const body = html`<div class="grid aside">
     <div>
       <div class="intro">
-        ${statePill(app, ranOut ? day(app.stateSince) : undefined)}
+        ${ranOut ? statePill(app, day(app.stateSince)) : null}
         <h1>${HEADINGS[kind](app.name)}</h1>
         <p class="lead">${kind === 'failing' && said ? said : sentence(kind, app)}</p>
       </div>
@@ -46,7 +46,7 @@ export function restingPage(kind: RestingKind, app: App, frame: Frame, said?: st
     </section>
   </div>`
   const footer = html`This page is served by the node in place of the app.
-    <a href="${page}/statement">Why it stands still, entry by entry</a>.`
+    <a href="${page}/statement">${ranOut ? 'Why it stands still' : 'Its money'}, entry by entry</a>.`
   const shown = { title: HEADINGS[kind](app.name), section: null, body, footer }
   return layout(kind === 'waking' || kind === 'building' ? { ...shown, renewSeconds: RENEW_SECONDS } : shown, frame)
 }

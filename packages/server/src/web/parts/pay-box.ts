@@ -87,5 +87,5 @@ export function buys({ buysSeconds }: Pick<Offer, 'buysSeconds'>, more: boolean)
   }
   if (buysSeconds >= 2 * DAY_SECONDS) return unit(DAY_SECONDS, 'day')
   if (buysSeconds >= 2 * HOUR_SECONDS) return unit(HOUR_SECONDS, 'hour')
-  return unit(60, 'minute')
+  return buysSeconds < 60 ? 'under a minute' : unit(60, 'minute')
 }

@@ -40,6 +40,7 @@ export function daysLeft({ earliest, latest }: Runway, now: Date): string {
   const from = wholeDays(earliest, now)
   const to = latest === null || latest >= horizon(now) ? null : wholeDays(latest, now)
   if (to === null) return `${from}${NBSP}days +`
+  if (to === 0) return 'under a day'
   if (from === to) return `${from}${NBSP}${from === 1 ? 'day' : 'days'}`
   return `${from}–${to}${NBSP}days`
 }
