@@ -64,7 +64,7 @@ test('with scripts, a visitor deploys, watches, sees a stranger pay, the app fre
   const slug = slugOf(visitor)
   await visitor.getByText('nobody has paid yet').waitFor()
   await mark(visitor)
-  await node.visit(slug, '/sent-from-outside')
+  assert.equal((await node.visit(slug, '/sent-from-outside')).status, 200)
   await visitor.locator('#log').getByText('asked for /sent-from-outside').waitFor()
 
   // A stranger opens the app by its link, pays, and the first visitor sees who and how much.
@@ -118,7 +118,7 @@ test('without scripts, the same by links, forms and loading again', async () => 
   await visitor.getByRole('link', { name: 'See plain’s page' }).click()
   await shown(visitor, 'nobody has paid yet')
   const slug = slugOf(visitor)
-  await node.visit(slug, '/sent-from-outside')
+  assert.equal((await node.visit(slug, '/sent-from-outside')).status, 200)
   await shown(visitor, 'asked for /sent-from-outside')
 
   const stranger = await browser.person({ javaScript: false })
