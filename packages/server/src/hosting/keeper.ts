@@ -276,8 +276,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       if (instance && (await resume(app, instance))) return 'ready'
       if (app.stopped)
         return refuse('access-denied', 'Its admin stopped this app.', 'Its page says what it costs to run.')
-      if (app.release === null)
-        return refuse('client-error/not-found', 'This app was never built.', 'Its page says why.')
+      if (app.release === null) return unbuilt()
       if (!(await targetOf(app)))
         return refuse(
           'request-declined/payment-required',
@@ -285,7 +284,8 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
           'Pay any amount.',
         )
       const waitMs = (backOff?.untilMs ?? 0) - clock.monotonicMs()
-      if (waitMs > 0 && waitMs < PATIENCE_MS) await clock.sleep(waitMs)
+      // A timer may ring a fraction of a millisecond early, and `keep` would find that it is not time yet.
+      if (waitMs > 0 && waitMs < PATIENCE_MS) await clock.sleep(Math.ceil(waitMs) + 1)
       await keep()
       if ((await awakeOrAsleep()).length > 0) return 'ready'
       return refuse('server-error/cannot-complete-request', backOff?.sentence ?? 'The app does not start.')
@@ -293,6 +293,15 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     sleep: () => act(sleep),
     close: () => act(async () => halt(await liveInstances(database, appId), 'the node was stopped')),
     ended: (instance, exit) => act(() => ended(instance, exit)),
+  }
+
+  /** A first payment builds it; or its build is on the way, or has failed. */
+  async function unbuilt(): Promise<Refusal> {
+    const latest = await builds.latest(appId)
+    if (latest?.status === 'waiting' && latest.problem !== null)
+      return refuse('request-declined/payment-required', latest.problem, 'Pay any amount.')
+    const sentence = latest?.problem ?? 'It is being built.'
+    return refuse('server-error/cannot-complete-request', sentence, 'Its page shows how far it is.')
   }
 
   async function sleep(): Promise<void> {
