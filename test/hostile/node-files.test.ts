@@ -157,9 +157,9 @@ test('processes of the host are not seen, nor their arguments and variables', as
     argv: [
       '/usr/bin/env',
       `TOKEN=\n${secretVariable}`,
-      process.execPath,
-      '-e',
-      'console.log(1); setTimeout(() => 0, 30000)',
+      '/bin/sh',
+      '-c',
+      'echo 1; while :; do sleep 1; done',
       secretWord,
     ],
     uid,
