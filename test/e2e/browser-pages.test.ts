@@ -193,6 +193,9 @@ test('with the keyboard alone one deploys and pays, and sees where one is', asyn
   await page.goto(node.origin)
   await page.keyboard.press('Tab')
   assert.equal(await focused(page), 'To the content')
+  // The last thing on the page, behind everything else.
+  await tabTo(page, 'API')
+  await page.reload()
   await tabTo(page, 'url')
   await page.keyboard.type(remote.url('octo/keys'))
   await remote.commit('octo/keys', app('By keys'), 'first')
@@ -210,6 +213,7 @@ test('with the keyboard alone one deploys and pays, and sees where one is', asyn
   await page.locator('#contributions').getByText('25.00').waitFor()
   // The log takes the focus, so that it scrolls by keys.
   await tabTo(page, 'Log of keys')
+  await tabTo(page, 'API')
 })
 
 test('another site’s page cannot pay or deploy in a visitor’s name', async () => {

@@ -76,10 +76,13 @@ function isWrong(message: ConsoleMessage): boolean {
   return ['error', 'warning'].includes(message.type()) && !/the server responded with a status of/.test(message.text())
 }
 
-/** Whatever page it is for, a person's browser talks to the node and its apps only. */
+/** A page loads from its own address and the node's; a person goes to the node and its apps. */
 function leaves(request: Request): boolean {
-  const { hostname } = new URL(request.url())
-  return hostname !== '127.0.0.1' && !hostname.endsWith('.localhost')
+  const { hostname, origin } = new URL(request.url())
+  if (hostname === '127.0.0.1') return false
+  return request.isNavigationRequest()
+    ? !hostname.endsWith('.localhost')
+    : new URL(request.frame().url()).origin !== origin
 }
 
 export interface Finding {
