@@ -73,17 +73,15 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
   const origin = `http://127.0.0.1:${port}`
   const log = join(data, 'printed.log')
   const up = spawnUp({ data, port, log, options })
-  await until(
-    'the node answers',
-    async () => {
-      return up.exitCode !== null || readFileSync(log, 'utf8').includes(`Node: ${origin}`)
-    },
-    240_000,
-  ).catch((error: unknown) => {
-    up.kill('SIGTERM')
-    throw new Error(`${String(error)}\n${readFileSync(log, 'utf8')}`, { cause: error })
-  })
-  if (up.exitCode !== null) throw new Error(`perennial up ended with ${up.exitCode}:\n${readFileSync(log, 'utf8')}`)
+  try {
+    const answers = () => readFileSync(log, 'utf8').includes(`Node: ${origin}`)
+    await until('the node answers', () => up.exitCode !== null || answers(), 240_000)
+    if (up.exitCode !== null) throw new Error(`perennial up ended with ${up.exitCode}`)
+  } catch (error) {
+    const said = readFileSync(log, 'utf8')
+    await bury(up, data)
+    throw new Error(`${String(error)}\n${said}`, { cause: error })
+  }
   const client = openClient({ node: origin, key: await newKey() })
 
   /** PostgreSQL and HAProxy are nobody's children: they are to outlive the node. Their folders tell whose they are. */
@@ -142,12 +140,7 @@ export async function openTestNode(options: TestNodeOptions = {}): Promise<TestN
       return pid
     },
     printed: () => readFileSync(log, 'utf8'),
-    async close() {
-      up.kill('SIGTERM')
-      await until('perennial up ends', () => up.exitCode !== null || up.signalCode !== null, 90_000)
-      destroySandboxes(data)
-      rmSync(data, { recursive: true, force: true })
-    },
+    close: () => bury(up, data),
   }
   return { ...self, [Symbol.asyncDispose]: self.close }
 }
@@ -177,6 +170,13 @@ function spawnUp({
   up.stdout?.pipe(out)
   up.stderr?.pipe(out)
   return up
+}
+
+async function bury(up: ChildProcess, data: string): Promise<void> {
+  up.kill('SIGTERM')
+  await until('perennial up ends', () => up.exitCode !== null || up.signalCode !== null, 90_000)
+  destroySandboxes(data)
+  rmSync(data, { recursive: true, force: true })
 }
 
 /** Every sandbox, mount and network that this node's sandboxd made, and its pinned namespace. */
