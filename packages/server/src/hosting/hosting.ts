@@ -45,6 +45,7 @@ export interface Hosting {
 }
 
 const LOOK_MS = 1000
+const STARTED_AT_ONCE = 3
 const CARRY_MS = 250
 /** How long one question for an instance's end is open; the next look asks again. */
 const WATCH_MS = 30_000
@@ -82,6 +83,13 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     printed.set(id, opened)
     return opened
   }
+  /** What one app's log cannot take holds up nobody else's. */
+  const carry = (row: Instance): Promise<void> =>
+    printedOf(row)
+      .carry()
+      .catch((error: unknown) =>
+        diagnostics.warn('what an app printed could not be carried over', { id: row.id, error }),
+      )
   const carryTurn = serial()
   const carryOut = async (instance: Instance): Promise<void> => {
     await carryTurn(() => printedOf(instance).finish())
@@ -173,6 +181,13 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
       .finally(() => attending.delete(app))
   }
 
+  /** After a start of the machine every app waits to run: a few at a time, while a visitor's own is started at once. */
+  let waiting: string[] = []
+  const startWaiting = async (): Promise<void> => {
+    for (let app = waiting.shift(); app !== undefined && !stop.signal.aborted; app = waiting.shift())
+      await keep(app).catch((error: unknown) => diagnostics.warn('an app did not start with the node', { app, error }))
+  }
+
   const every = async (what: string, ms: number, work: () => Promise<void>): Promise<void> => {
     while (!stop.signal.aborted) {
       await work().catch((error: unknown) => diagnostics.warn(`${what} failed; trying again`, { error }))
@@ -227,15 +242,16 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
         if (row) await endLeft(row, true)
         else await sandbox.remove({ id })
       }
-      for (const id of await apps.ids()) attend(id, (keeper) => keeper.keep())
+      waiting = await apps.ids()
     },
     start() {
       running ??= Promise.all([
         every('the look at instances', LOOK_MS, look),
+        ...Array.from({ length: STARTED_AT_ONCE }, startWaiting),
         every('carrying over what apps print', CARRY_MS, () =>
           carryTurn(async () => {
             const rows = await liveInstances(database)
-            for (const row of rows) await printedOf(row).carry()
+            for (const row of rows) await carry(row)
             // One that was just carried out and not gone yet has been opened once more.
             const live = new Set(rows.map(({ id }) => id))
             for (const [id, one] of printed) {

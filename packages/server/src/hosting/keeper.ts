@@ -236,7 +236,11 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       return
     }
     if (backOff && clock.monotonicMs() < backOff.untilMs) return
-    const started = await start(target, null)
+    const started = await start(target, null).catch((error: unknown) => {
+      // No row is left to look at, so the back-off is what brings it back.
+      failed('The app could not be started just now.')
+      throw error
+    })
     if (isRefusal(started)) return failed(started.sentence)
     backOff = null
     for (const old of live) await drain(old, 'replaced')
