@@ -2,25 +2,28 @@
  * A node with people on it, and somebody who kills its programs one after the other, each at the beginning of a phase
  * of its work and a moment later; after each kill the oracle is asked.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DEFAULT_PRICE_BOOK, isRefusal, methods, type PriceBook } from '@perennial/protocol'
-import { gitRemote, openTestNode, until, type Program, type TestNode } from '@perennial/testnet'
+import { allProcesses, gitRemote, openTestNode, until, type Program, type TestNode } from '@perennial/testnet'
 import { otherPrices } from '../e2e/prices.ts'
 import { openAcknowledgements, type Acknowledgements } from './acknowledgements.ts'
-import { openAudit } from './audit.ts'
+import { openAudit, type Audit } from './audit.ts'
 import { chance } from './chance.ts'
-import { watchCounters, type KernelCounters } from './counters.ts'
+import { watchCounters } from './counters.ts'
 import { gather, type Crowd } from './crowd.ts'
 import { openOracle, type Findings, type Oracle } from './oracle.ts'
 import { PHASES, watchPhases, type Phase } from './phases.ts'
+import { violations } from './report.ts'
 
 export interface Kill extends Findings {
   readonly phase: Phase
   readonly program: Program
   /** After the phase's line. */
   readonly afterMs: number
+  /** When the node was killed once more, while everything was coming back; null: it was not. */
+  readonly againMs: number | null
   /** Until the node answered again. */
   readonly recoveredMs: number
   /** Payments acknowledged since the last kill's check. */
@@ -41,18 +44,20 @@ export interface Scene {
   readonly node: TestNode
   readonly file: Acknowledgements
   readonly crowd: Crowd
-  readonly counters: KernelCounters
   readonly oracle: Oracle
+  readonly audit: Audit
 }
 
 const PHASE_MS = 40_000
 const PROVOKE_EVERY_MS = 8_000
 const ANSWER_MS = 240_000
+/** What dies younger than this is started again after ever longer pauses (packages/cli/src/bootstrap/supervise.ts). */
+const WELL_MS = 5_000
 const PROGRAMS: readonly Program[] = [...Array<Program>(7).fill('node'), 'sandboxd', 'postgres', 'haproxy']
 /** Memory at a price that empties a purse in seconds; CPU time at one that tells milliseconds apart. */
 const PRICES: PriceBook['prices'] = {
   ...DEFAULT_PRICE_BOOK.prices,
-  memory: { micros: 400n, per: 2n ** 20n * 1000n },
+  memory: { micros: 8_000n, per: 2n ** 20n * 1000n },
   cpu: { micros: 1n, per: 10_000n },
   build: { micros: 50n, per: 1_000_000_000n },
 }
@@ -66,7 +71,11 @@ export async function campaign(
   const phaseBag = drawn.bag(PHASES)
   const programBag = drawn.bag(PROGRAMS)
   const folder = mkdtempSync('/var/tmp/pn-faults-')
-  using _ = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
+  let good = false
+  // A run that found something leaves what its people and the node wrote.
+  using _ = {
+    [Symbol.dispose]: () => (good ? rmSync(folder, { recursive: true }) : say(`what was written is kept in ${folder}`)),
+  }
   using prices = otherPrices(PRICES)
   using file = openAcknowledgements(join(folder, 'acknowledgements'))
   await using remote = await gitRemote()
@@ -80,6 +89,7 @@ export async function campaign(
       PERENNIAL_APP_MEMORY_MIB: '128',
     },
   })
+  using _logs = { [Symbol.dispose]: () => keepLogs(node.data, folder) }
   using counters = watchCounters(join(node.data, 'sandbox'))
   await using audit = await openAudit(node.data)
   const crowd = await gather({ node, remote, file, seed })
@@ -89,7 +99,9 @@ export async function campaign(
   const kills: Kill[] = []
   const missed: Phase[] = []
   let acknowledged = 0
+  let answeredMs = performance.now()
   while (kills.length < options.kills) {
+    await sleep(Math.max(0, answeredMs + WELL_MS - performance.now()))
     const phase = missed.length > 0 && drawn.below(2) === 0 ? missed.pop()! : phaseBag()
     if (!(await reach(phase))) {
       missed.push(phase)
@@ -103,22 +115,27 @@ export async function campaign(
     const startedMs = performance.now()
     await until(`${program} runs`, () => node.pid(program) !== undefined, ANSWER_MS)
     node.kill9(program)
+    const againMs = drawn.below(4) === 0 ? drawn.below(4_000) : null
+    if (againMs !== null) await killAgain(node, againMs)
     await answersAgain(node)
-    const recoveredMs = Math.round(performance.now() - startedMs)
+    answeredMs = performance.now()
+    const recoveredMs = Math.round(answeredMs - startedMs)
     const before = acknowledged
     const findings = await oracle.check()
     acknowledged = file.read().filter(({ paid }) => paid !== null).length
-    const kill = { phase, program, afterMs, recoveredMs, acknowledged: acknowledged - before, ...findings }
+    const kill = { phase, program, afterMs, againMs, recoveredMs, acknowledged: acknowledged - before, ...findings }
     kills.push(kill)
     say(`${kills.length}. ${sentenceOf(kill)}`)
   }
 
   await crowd.leave()
-  await atEnd({ node, file, crowd, counters, oracle })
+  await atEnd({ node, file, crowd, oracle, audit })
   await rest(node, crowd)
   const end = await oracle.checkEnd()
   const { failed: failedDeployments, statuses } = crowd.town
-  return { kills, end, missed, failedDeployments, statuses }
+  const outcome = { kills, end, missed, failedDeployments, statuses }
+  good = violations(outcome).length === 0
+  return outcome
 
   async function reach(phase: Phase): Promise<boolean> {
     for (let waited = 0; waited < PHASE_MS; waited += PROVOKE_EVERY_MS) {
@@ -128,6 +145,22 @@ export async function campaign(
     }
     return false
   }
+}
+
+function keepLogs(data: string, folder: string): void {
+  cpSync(join(data, 'log'), join(folder, 'log'), { recursive: true })
+  cpSync(join(data, 'node/pg/log'), join(folder, 'log/postgresql.log'))
+  writeFileSync(
+    join(folder, 'log/processes'),
+    allProcesses()
+      .map(({ pid, parent, command }) => `${pid} ${parent} ${command}\n`)
+      .join(''),
+  )
+}
+
+async function killAgain(node: TestNode, afterMs: number): Promise<void> {
+  await sleep(afterMs)
+  if (node.pid('node') !== undefined) node.kill9('node')
 }
 
 async function answersAgain(node: TestNode): Promise<void> {
@@ -166,10 +199,11 @@ async function rest(node: TestNode, { town, deployers }: Crowd): Promise<void> {
   }
 }
 
-function sentenceOf({ phase, program, afterMs, recoveredMs, acknowledged, ...findings }: Kill): string {
+function sentenceOf({ phase, program, afterMs, againMs, recoveredMs, acknowledged, ...findings }: Kill): string {
   const problems = Object.entries(findings).flatMap(([kind, sentences]) =>
     sentences.map((one) => `\n    ${kind}: ${one}`),
   )
-  const when = `${program} killed ${afterMs} ms into ${phase}`
+  const again = againMs === null ? '' : ` and the node ${againMs} ms later`
+  const when = `${program} killed ${afterMs} ms into ${phase}${again}`
   return `${when}, answers after ${recoveredMs} ms, ${acknowledged} payments acknowledged${problems.join('')}`
 }

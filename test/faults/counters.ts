@@ -54,17 +54,23 @@ export function watchCounters(root: string): KernelCounters {
     }
     const gone = [...live].filter((id) => !now.has(id))
     live = now
+    const before = usageOfLive()
     const allNs = parent.usage('') ?? 0n
     if (allNs < parentNs) earlierNs += parentNs
     parentNs = allNs
     if (gone.length === 0) return
     for (const id of gone) goneNs += sandboxes.get(id)?.cpuNs ?? 0n
-    const liveNs = [...live].reduce((sum, id) => sum + (sandboxes.get(id)?.cpuNs ?? 0n), 0n)
-    const missingNs = earlierNs + allNs - liveNs - goneNs
-    if (missingNs <= 0n) return
-    goneNs += missingNs
-    for (const id of gone) sandboxes.get(id)!.mostNs += missingNs
+    // Those that live on count while one reads. They are given all of that, and those that went the most it may be.
+    const leastNs = earlierNs + allNs - usageOfLive() - goneNs
+    const mostNs = earlierNs + allNs - before - goneNs
+    if (leastNs > 0n) goneNs += leastNs
+    for (const id of gone) {
+      const one = sandboxes.get(id)
+      if (one && mostNs > 0n) one.mostNs += mostNs
+    }
   }
+  const usageOfLive = () =>
+    [...live].reduce((sum, id) => sum + (parent.usage(id) ?? sandboxes.get(id)?.cpuNs ?? 0n), 0n)
 
   read()
   const reading = setInterval(read, EVERY_MS)

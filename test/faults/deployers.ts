@@ -15,9 +15,9 @@ export interface Deployers {
   push(app: TownApp): Promise<void>
   /** A deployment that somebody saw on the app's page. */
   note(app: TownApp, id: string): Deployment
-  stop(app: TownApp): Promise<boolean>
-  start(app: TownApp): Promise<boolean>
-  /** Looks at what is not finished, until aborted. */
+  stop(app: TownApp): Promise<void>
+  start(app: TownApp): Promise<void>
+  /** Looks at what is not finished, and tells the node what it did not hear, until aborted. */
   run(signal: AbortSignal): Promise<void>
 }
 
@@ -44,12 +44,16 @@ export function openDeployers(town: Town): Deployers {
     if (now.status === 'failed') town.failed.push(`${app.name} commit ${number}: ${now.problem}`)
   }
 
-  /** Whether the node did it; it may be away. */
-  const tell = async (app: TownApp, method: typeof methods.apps.stop | typeof methods.apps.run): Promise<boolean> => {
+  /** Stops or runs it; what the node did not hear is told again. */
+  const tell = async (app: TownApp, paused: boolean): Promise<void> => {
+    app.paused = paused
+    app.untold = true
     try {
-      return !isRefusal(await node.client.call(method, { app: app.id }, signal()))
+      const answer = await node.client.call(methods.apps[paused ? 'stop' : 'run'], { app: app.id }, signal())
+      if (app.paused === paused) app.untold = isRefusal(answer)
     } catch {
-      return false
+      // It is away.
+      return
     }
   }
 
@@ -68,6 +72,8 @@ export function openDeployers(town: Town): Deployers {
         slug,
         commits: new Map([[hash, 1]]),
         running: 0,
+        paused: false,
+        untold: false,
       }
       town.apps.push(app)
       const first = note(app, asked.deployment.id)
@@ -93,13 +99,14 @@ export function openDeployers(town: Town): Deployers {
       }
     },
     note,
-    stop: (app) => tell(app, methods.apps.stop),
-    start: (app) => tell(app, methods.apps.run),
+    stop: (app) => tell(app, true),
+    start: (app) => tell(app, false),
     async run(aborted) {
       while (!aborted.aborted) {
         const open = town.deployments.filter(({ ended }) => !ended)
         // A node that is away is asked again.
         await Promise.allSettled(open.map(look))
+        for (const app of town.apps) if (app.untold) await tell(app, app.paused)
         await sleep(LOOK_MS, undefined, { signal: aborted }).catch(() => undefined)
       }
     },

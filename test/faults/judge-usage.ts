@@ -53,9 +53,10 @@ export function chargedTwice(
   return found
 }
 
-/** How much CPU time of the app's instances is not on the books; with everything posted. */
+/** How much CPU time of the app's instances is on no book, at most; with everything posted. */
 export function missingNs(app: AppUsage, usedNs: bigint, sandboxes: ReadonlyMap<string, Counted>): bigint {
-  return sum(ofOwner(sandboxes, app.slug), ({ cpuNs }) => cpuNs) - usedNs
+  const missing = sum(ofOwner(sandboxes, app.slug), ({ mostNs }) => mostNs) - usedNs
+  return missing > 0n ? missing : 0n
 }
 
 export function chargedMicros(rows: readonly Row[], code: string): bigint {

@@ -78,8 +78,11 @@ export function openOracle({ crowd, file, counters, audit, prices }: OracleNeeds
     // What is acknowledged by now must be on the books that are read after it.
     const payments = file.read()
     const rows: Row[] = [...(await books.rows('commons'))]
+    // A payment's rows follow each other, the commons' first: what belongs to a later one is left for the next check.
+    const lastSeq = (rows.at(-1)?.seq ?? 0n) + 2n
     for (const { id } of town.apps)
-      for (const part of ['purse', 'reserve']) rows.push(...(await books.rows(`app/${id}/${part}`)))
+      for (const part of ['purse', 'reserve'])
+        rows.push(...(await books.rows(`app/${id}/${part}`)).filter(({ seq }) => seq <= lastSeq))
     // And what is on the books was asked for by now.
     const { lost, doubled } = judgeMoney(withKnown(payments, file.read()), rows)
     return { lost: [...lost, ...books.vanished.splice(0)], doubled }

@@ -70,7 +70,7 @@ export function openPayers(
         const app = drawn.pick(apps).id
         const payments = Array.from({ length: several }, () => pay(app, BigInt(100_000 + 1_000 * drawn.below(150))))
         await Promise.all(payments)
-        await sleep(300 + drawn.below(2_000), undefined, { signal }).catch(() => undefined)
+        await sleep(500 + drawn.below(3_500), undefined, { signal }).catch(() => undefined)
       }
     },
   }

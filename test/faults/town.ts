@@ -12,6 +12,10 @@ export interface TownApp {
   readonly commits: Map<string, number>
   /** The newest commit that the node said runs. */
   running: number
+  /** Its admin stopped it for a while. */
+  paused: boolean
+  /** What the node was told last is not what the admin wants: it was killed before it heard, or before it answered. */
+  untold: boolean
 }
 
 export interface Deployment {
