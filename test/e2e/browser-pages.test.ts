@@ -149,6 +149,26 @@ test('every page forbids inline code, loads from the node alone and breaks no ru
   assert.deepEqual(browser.wrongs(), [])
 })
 
+test('the watch over pages sees a picture from elsewhere, and text that becomes a script', async () => {
+  const page = await browser.person()
+  await page.goto(node.origin)
+  const loads = page.evaluate(() => {
+    const picture = document.createElement('img')
+    document.body.append(picture)
+    return new Promise((resolve) => {
+      picture.addEventListener('error', () => resolve('refused'))
+      picture.src = 'http://elsewhere.localhost/x.png'
+    })
+  })
+  assert.equal(await loads, 'refused')
+  const runs = page.evaluate(() => (document.createElement('script').textContent = 'hacked = 1'))
+  await assert.rejects(runs, /TrustedScript/)
+  const wrongs = browser.wrongs().join('\n')
+  assert.match(wrongs, /asked for http:\/\/elsewhere\.localhost\/x\.png/)
+  assert.match(wrongs, /Loading the image .* violates/)
+  assert.match(wrongs, /requires 'TrustedScript' assignment/)
+})
+
 test('looking at a repository’s page makes no app', async () => {
   const before = await apps()
   const page = await browser.person()
