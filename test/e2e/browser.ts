@@ -111,7 +111,7 @@ export async function axe(page: Page, rules?: readonly string[]): Promise<readon
     const { violations } = await axe.run({
       preload: false,
       resultTypes: ['violations'],
-      ...(only && { runOnly: only }),
+      ...(only ? { runOnly: only } : { rules: { 'target-size': { enabled: true } } }),
     })
     return violations.map(({ id, impact, help, nodes }) => ({
       rule: id,
