@@ -41,10 +41,16 @@ function row(app: AppRow, now: Date): Html {
     <div class="r wide">${app.costPerDay === null ? '–' : formatAmount(app.costPerDay)}</div>
     <div class="bar">${runwayBar({ runway: app.runway, state: app.state, now })}</div>
     <div class="until">
-      ${isGranted(app) ? html`not paid yet<small>on the start allowance</small>` : html`${runwayTime(app.runway, now)}<small>${daysLeft(app.runway, now)}${app.runway.estimate ? ', estimate' : null}</small>`}
+      ${isGranted(app) ? 'not paid yet' : runwayTime(app.runway, now)}<small>${basis(app, now)}</small>
     </div>
     <a class="button tight" href="/${app.slug}#pay" aria-label="Pay for ${app.name}">Pay</a>
   </li>`
+}
+
+function basis(app: AppRow, now: Date): string {
+  if (app.stopped) return 'stopped by its admin'
+  if (isGranted(app)) return 'on the start allowance'
+  return `${daysLeft(app.runway, now)}${app.runway.estimate ? ', estimate' : ''}`
 }
 
 function sample(kind: 'solid' | 'hatched' | 'tints'): Html {

@@ -116,6 +116,12 @@ function standingNotice(app: App): Notice | null {
     return { tone: 'bad', fact: 'The last deployment failed.', rest: deployment.problem ?? '' }
   if (deployment?.status === 'waiting')
     return { tone: 'frozen', fact: 'Nothing is built yet.', rest: deployment.problem ?? 'It waits for its turn.' }
+  if (app.stopped)
+    return {
+      tone: 'frozen',
+      fact: 'Stopped by its admin.',
+      rest: 'Its data and its money stay where they are. Only its admin can run it again.',
+    }
   if (isGranted(app)) return null
   if (state === 'low')
     return {
