@@ -83,6 +83,7 @@ before(async () => {
     'deployment-failed': `/deployments/${broken.deployment.id}`,
     'app-running': `/${alive}`,
     'app-frozen': `/${spent}`,
+    'app-stopped': `/${stopped.app.slug}`,
     statement: `/ledger/app/${running.app.id}/purse`,
     commons: '/ledger/commons',
     ledger: '/ledger',
