@@ -53,7 +53,8 @@ const PROVOKE_EVERY_MS = 8_000
 const ANSWER_MS = 240_000
 /** What dies younger than this is started again after ever longer pauses (packages/cli/src/bootstrap/supervise.ts). */
 const WELL_MS = 5_000
-const PROGRAMS: readonly Program[] = [...Array<Program>(7).fill('node'), 'sandboxd', 'postgres', 'haproxy']
+/** What is killed, and how often. */
+export const PROGRAMS: readonly Program[] = [...Array<Program>(7).fill('node'), 'sandboxd', 'postgres', 'haproxy']
 /** Memory at a price that empties a purse in seconds; CPU time at one that tells milliseconds apart. */
 const PRICES: PriceBook['prices'] = {
   ...DEFAULT_PRICE_BOOK.prices,
@@ -63,13 +64,13 @@ const PRICES: PriceBook['prices'] = {
 }
 
 export async function campaign(
-  options: { kills: number; seed: number; say: (line: string) => void },
+  options: { kills: number; seed: number; programs?: readonly Program[]; say: (line: string) => void },
   atEnd: (scene: Scene) => Promise<void> = () => Promise.resolve(),
 ): Promise<Outcome> {
   const { seed, say } = options
   const drawn = chance(seed)
   const phaseBag = drawn.bag(PHASES)
-  const programBag = drawn.bag(PROGRAMS)
+  const programBag = drawn.bag(options.programs ?? PROGRAMS)
   const folder = mkdtempSync('/var/tmp/pn-faults-')
   let good = false
   // A run that found something leaves what its people and the node wrote.

@@ -53,10 +53,9 @@ export function chargedTwice(
   return found
 }
 
-/** How much CPU time of the app's instances is on no book, at most; with everything posted. */
+/** How much CPU time of the app's instances is on no book, at most; less than none: more is on the books than was used. */
 export function missingNs(app: AppUsage, usedNs: bigint, sandboxes: ReadonlyMap<string, Counted>): bigint {
-  const missing = sum(ofOwner(sandboxes, app.slug), ({ mostNs }) => mostNs) - usedNs
-  return missing > 0n ? missing : 0n
+  return sum(ofOwner(sandboxes, app.slug), ({ mostNs }) => mostNs) - usedNs
 }
 
 export function chargedMicros(rows: readonly Row[], code: string): bigint {

@@ -139,6 +139,7 @@ export function openOracle({ crowd, file, counters, audit, prices }: OracleNeeds
       books.forget()
       const found = await everything(AGAIN_AT_END)
       const lost: string[] = []
+      const doubled: string[] = []
       let missing = 0n
       for (const app of await readUsage()) {
         const { days } = await page(app.slug)
@@ -150,11 +151,19 @@ export function openOracle({ crowd, file, counters, audit, prices }: OracleNeeds
         const charged = chargedMicros(app.rows, 'charge-cpu')
         if (charged !== cost)
           lost.push(`${app.name}: its page says that ${cost} were charged for CPU time, the ledger ${charged}`)
-        missing += missingNs(app, used, counters.sandboxes)
+        const missed = missingNs(app, used, counters.sandboxes)
+        if (missed < 0n)
+          doubled.push(`${app.name}: its page shows ${used} ns of CPU time, ${-missed} more than the kernel counted`)
+        missing += missed
         const purse = await books.account(`app/${app.id}/purse`)
         if (purse && purse.held !== 0n) found.unsound.push(`${purse.name}: ${purse.held} are held, and nothing runs`)
       }
-      return { ...found, lost: [...found.lost, ...lost], missingMs: Number(missing / 1_000_000n) }
+      return {
+        ...found,
+        lost: [...found.lost, ...lost],
+        doubled: [...found.doubled, ...doubled],
+        missingMs: Number(missing / 1_000n) / 1_000,
+      }
     },
   }
 }

@@ -10,7 +10,7 @@
 import { parseArgs } from 'node:util'
 import { gitServer, needRoot, prepareMachine } from '../machine.ts'
 import { newSeed } from '../step.ts'
-import { campaign } from './campaign.ts'
+import { campaign, PROGRAMS } from './campaign.ts'
 import { histogram, linesOf, table, violations } from './report.ts'
 
 const { values } = parseArgs({
@@ -18,18 +18,26 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '20' },
     seed: { type: 'string' },
     json: { type: 'boolean', default: false },
+    program: { type: 'string', multiple: true, default: [...PROGRAMS] },
     help: { type: 'boolean', default: false },
   },
 })
 if (values.help) {
   console.log(
-    'npm run faults -- [--kills 20] [--seed N] [--json]\n' +
+    'npm run faults -- [--kills 20] [--seed N] [--json] [--program node|sandboxd|postgres|haproxy]…\n' +
       'Kills the programs of a node in the phases of its work, and looks for what is lost, doubled or left behind.\n' +
+      '--program kills these alone; the same one twice is killed twice as often.\n' +
       '--json prints {"fault","seed","kills","acknowledged","lost","doubled","orphans"} for each phase, then for "total".',
   )
   process.exit(0)
 }
 const kills = whole('kills', values.kills)
+const programs = values.program.map((name) => {
+  const program = PROGRAMS.find((one) => one === name)
+  if (program) return program
+  console.error(`--program is one of ${[...new Set(PROGRAMS)].join(', ')}, not ${name}`)
+  return process.exit(2)
+})
 const seed = values.seed === undefined ? newSeed() : whole('seed', values.seed)
 
 needRoot('test/faults/run.ts')
@@ -38,7 +46,7 @@ if (values.json) console.log = console.error
 await prepareMachine(gitServer)
 console.log(`seed ${seed}, ${kills} kills (again with: npm run faults -- --kills ${kills} --seed ${seed})`)
 const startedMs = performance.now()
-const outcome = await campaign({ kills, seed, say: (line) => console.log(line) })
+const outcome = await campaign({ kills, seed, programs, say: (line) => console.log(line) })
 const lines = linesOf(outcome, seed)
 if (values.json) for (const line of lines) process.stdout.write(`${JSON.stringify(line)}\n`)
 for (const line of ['', ...histogram(outcome.kills), '', ...table(lines), '']) console.log(line)
