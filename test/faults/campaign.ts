@@ -20,6 +20,8 @@ import { violations } from './report.ts'
 export interface Kill extends Findings {
   readonly phase: Phase
   readonly program: Program
+  /** Killed at the same moment. */
+  readonly atOnce: readonly Program[]
   /** After the phase's line. */
   readonly afterMs: number
   /** When the node was killed once more, while everything was coming back; null: it was not. */
@@ -115,16 +117,29 @@ export async function campaign(
     const program = programBag()
     const startedMs = performance.now()
     await until(`${program} runs`, () => node.pid(program) !== undefined, ANSWER_MS)
-    node.kill9(program)
+    const atOnce = drawn.below(8) === 0 ? others(program) : []
+    for (const one of [program, ...atOnce]) killIfRunning(node, one)
     const againMs = drawn.below(4) === 0 ? drawn.below(4_000) : null
-    if (againMs !== null) await killAgain(node, againMs)
+    if (againMs !== null) {
+      await sleep(againMs)
+      killIfRunning(node, 'node')
+    }
     await answersAgain(node)
     answeredMs = performance.now()
     const recoveredMs = Math.round(answeredMs - startedMs)
     const before = acknowledged
     const findings = await oracle.check()
     acknowledged = file.read().filter(({ paid }) => paid !== null).length
-    const kill = { phase, program, afterMs, againMs, recoveredMs, acknowledged: acknowledged - before, ...findings }
+    const kill = {
+      phase,
+      program,
+      atOnce,
+      afterMs,
+      againMs,
+      recoveredMs,
+      acknowledged: acknowledged - before,
+      ...findings,
+    }
     kills.push(kill)
     say(`${kills.length}. ${sentenceOf(kill)}`)
   }
@@ -132,7 +147,7 @@ export async function campaign(
   await crowd.leave()
   await atEnd({ node, file, crowd, oracle, audit })
   await rest(node, crowd)
-  const end = await oracle.checkEnd()
+  const end = await oracle.checkEnd(kills.length)
   const { failed: failedDeployments, statuses } = crowd.town
   const outcome = { kills, end, missed, failedDeployments, statuses }
   good = violations(outcome).length === 0
@@ -159,9 +174,12 @@ function keepLogs(data: string, folder: string): void {
   )
 }
 
-async function killAgain(node: TestNode, afterMs: number): Promise<void> {
-  await sleep(afterMs)
-  if (node.pid('node') !== undefined) node.kill9('node')
+function others(program: Program): Program[] {
+  return [...new Set(PROGRAMS)].filter((one) => one !== program)
+}
+
+function killIfRunning(node: TestNode, program: Program): void {
+  if (node.pid(program) !== undefined) node.kill9(program)
 }
 
 async function answersAgain(node: TestNode): Promise<void> {
@@ -200,11 +218,20 @@ async function rest(node: TestNode, { town, deployers }: Crowd): Promise<void> {
   }
 }
 
-function sentenceOf({ phase, program, afterMs, againMs, recoveredMs, acknowledged, ...findings }: Kill): string {
+function sentenceOf({
+  phase,
+  program,
+  atOnce,
+  afterMs,
+  againMs,
+  recoveredMs,
+  acknowledged,
+  ...findings
+}: Kill): string {
   const problems = Object.entries(findings).flatMap(([kind, sentences]) =>
     sentences.map((one) => `\n    ${kind}: ${one}`),
   )
   const again = againMs === null ? '' : ` and the node ${againMs} ms later`
-  const when = `${program} killed ${afterMs} ms into ${phase}${again}`
+  const when = `${[program, ...atOnce].join(', ')} killed ${afterMs} ms into ${phase}${again}`
   return `${when}, answers after ${recoveredMs} ms, ${acknowledged} payments acknowledged${problems.join('')}`
 }
