@@ -4,9 +4,9 @@
  */
 import type { SandboxClient, SandboxSpec } from '@perennial/sandbox/client'
 import { SandboxRefused } from '@perennial/sandbox/client'
+import { isRefusal } from '@perennial/protocol'
 import type { App, Apps } from '../apps/index.ts'
 import type { Outbound } from '../outbound/index.ts'
-import { isRefusal } from '../refusal.ts'
 import type { Services } from '../services.ts'
 import {
   describe,

@@ -4,11 +4,10 @@
  * Each step leaves its trace before the next begins (hold, attempt number, outcome, charge), so that after a kill
  * the job goes on from the last trace: an attempt starts over, money moves once, a release is announced whole.
  */
-import { formatExact, type Micros } from '@perennial/protocol'
+import { formatExact, isRefusal, type Micros } from '@perennial/protocol'
 import type { Apps, Logs } from '../apps/index.ts'
 import type { Transaction } from '../database.ts'
 import type { AccountName, Metering } from '../metering/index.ts'
-import { isRefusal } from '../refusal.ts'
 import type { Services } from '../services.ts'
 import type { Attempts } from './attempt.ts'
 import { openBuildLog, type BuildLog } from './build-log.ts'

@@ -5,9 +5,9 @@
  * at any moment finds it again (`removeLeft`) and forgets nothing that it used.
  */
 import type { Exit, Sandbox, SandboxClient, SandboxSpec } from '@perennial/sandbox/client'
+import type { Refusal } from '@perennial/protocol'
 import { openOutput, type OutputLine } from '../output.ts'
 import type { Outbound } from '../outbound/index.ts'
-import type { Refusal } from '../refusal.ts'
 import type { Services } from '../services.ts'
 import type { StepName } from './deployment.ts'
 import { insertSandbox, markRemoved, sandboxesLeft, storeReading } from './queries/sandboxes.ts'

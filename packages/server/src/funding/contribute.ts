@@ -9,6 +9,7 @@ import {
   deriveId,
   formatExact,
   MIN_PAYMENT,
+  refuse,
   reserveTarget,
   splitPayment,
   transferCode,
@@ -16,10 +17,10 @@ import {
   type Micros,
   type Parts,
   type PriceBook,
+  type Refusal,
 } from '@perennial/protocol'
 import type { Apps } from '../apps/index.ts'
 import { accountOf, COMMONS, type Accounts, type Metering } from '../metering/index.ts'
-import { refuse, type Refusal } from '../refusal.ts'
 import type { Services } from '../services.ts'
 import {
   contributionById,

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { newId } from '@perennial/protocol'
+import { isRefusal, newId, type Refusal } from '@perennial/protocol'
 import { accountOf, ALLOWANCE, COMMONS } from '../metering/index.ts'
 import { DAY, HOUR } from '../metering/testing.ts'
-import { isRefusal, type Refusal } from '../refusal.ts'
 import { withFunding, type FundedBench } from './testing.ts'
 
 const balance = async (bench: FundedBench, name: string) => (await bench.accounts.balance(name)).balance

@@ -7,10 +7,12 @@ import {
   formatExact,
   formatPriceBook,
   recordTopic,
+  refuse,
   transferCode,
   type Micros,
   type Parts,
   type PriceBook,
+  type Refusal,
   type Runway,
 } from '@perennial/protocol'
 import { succeeded, type Ledger } from '@perennial/ledger'
@@ -24,7 +26,6 @@ import {
   type Accounts,
   type Metering,
 } from '../metering/index.ts'
-import { refuse, type Refusal } from '../refusal.ts'
 import type { Services } from '../services.ts'
 import { openContribute, type Contribution, type Payment } from './contribute.ts'
 import { daysOf, pointsOf, sparksOf, type DayMoney, type Point } from './history.ts'

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { newId } from '@perennial/protocol'
+import { isRefusal, newId } from '@perennial/protocol'
 import { accountOf, ALLOWANCE, COMMONS } from '../metering/index.ts'
 import { PROVIDER } from '../metering/testing.ts'
-import { isRefusal } from '../refusal.ts'
 import { withFunding, type FundedBench } from './testing.ts'
 
 const SCALE = Number(process.env['TEST_SCALE'] ?? 1)

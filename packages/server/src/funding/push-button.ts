@@ -1,6 +1,5 @@
 /** TEST money by pressing a button: the first rail, worth nothing anywhere else and never exchanged. */
-import { formatExact, type Micros } from '@perennial/protocol'
-import { refuse } from '../refusal.ts'
+import { formatExact, refuse, type Micros } from '@perennial/protocol'
 import type { Rail } from './rail.ts'
 
 export const PUSH_BUTTON = 'push-button'

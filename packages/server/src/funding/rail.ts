@@ -2,8 +2,7 @@
  * A rail is a way for money to come in. It says whether a payment is really there; what happens then is the same for
  * all: the ledger's account `rail/<name>` goes down by what the app, its reserve and the commons go up.
  */
-import type { Micros } from '@perennial/protocol'
-import type { Refusal } from '../refusal.ts'
+import type { Micros, Refusal } from '@perennial/protocol'
 
 export interface Rail {
   /** Its account is `rail/<name>`. */

@@ -1,8 +1,7 @@
 /** For tests: metering's bench with funding on top, and apps that run as a node would run them. */
-import { newId, type Micros } from '@perennial/protocol'
+import { isRefusal, newId, type Micros } from '@perennial/protocol'
 import { accountOf } from '../metering/index.ts'
 import { withBench, type Bench, type BenchOptions } from '../metering/testing.ts'
-import { isRefusal } from '../refusal.ts'
 import { openFunding, type Contribution, type Funding } from './index.ts'
 
 export interface FundedBench extends Bench {

@@ -1,10 +1,9 @@
 /**
  * Runs apps: one keeper each, told by events what should be, and a look each second at what is.
  */
-import type { Refusal } from '../refusal.ts'
 import { serial, type Serial } from '../serial.ts'
 import type { Services } from '../services.ts'
-import { permitted } from '@perennial/protocol'
+import { permitted, type Refusal } from '@perennial/protocol'
 import { openKeeper, type Keeper, type KeeperDeps } from './keeper.ts'
 import { openPrinted, type Printed } from './printed.ts'
 import { instanceById, liveInstances, setInstance, setPrinted, type Instance } from './queries.ts'

@@ -5,13 +5,12 @@
  *
  * A row is written before each act and after it, so that a node killed in between finds out what it was at.
  */
-import { newId, permitted, type Limits } from '@perennial/protocol'
+import { isRefusal, newId, permitted, refuse, type Limits, type Refusal } from '@perennial/protocol'
 import { SandboxRefused, type Exit, type SandboxClient } from '@perennial/sandbox/client'
 import type { App, Apps, Logs } from '../apps/index.ts'
 import type { Builds, Release } from '../builds/index.ts'
 import type { Funding } from '../funding/index.ts'
 import type { Metering } from '../metering/index.ts'
-import { isRefusal, refuse, type Refusal } from '../refusal.ts'
 import type { Services } from '../services.ts'
 import { doze } from './doze.ts'
 import { untilHealthy } from './health.ts'

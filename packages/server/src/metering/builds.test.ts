@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { DEFAULT_PRICE_BOOK, newId, rate, rateCeiling } from '@perennial/protocol'
-import { isRefusal, type Refusal } from '../refusal.ts'
+import { DEFAULT_PRICE_BOOK, isRefusal, newId, rate, rateCeiling, type Refusal } from '@perennial/protocol'
 import { accountOf, ALLOWANCE } from './accounts.ts'
 import { ALLOWANCE_BUILD_CPU_NS } from './allowance.ts'
 import type { BuildHold } from './builds.ts'

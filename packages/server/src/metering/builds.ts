@@ -9,11 +9,12 @@ import {
   formatExact,
   HOUR_MS,
   rateCeiling,
+  refuse,
   transferCode,
   type Micros,
   type PriceBook,
+  type Refusal,
 } from '@perennial/protocol'
-import { refuse, type Refusal } from '../refusal.ts'
 import type { Services } from '../services.ts'
 import { accountOf, ALLOWANCE, type AccountName, type Accounts } from './accounts.ts'
 import { allowanceForBuild } from './allowance.ts'

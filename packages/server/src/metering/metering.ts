@@ -11,9 +11,16 @@
  * A step that failed is done again by the next round; a node that starts does whatever is not marked.
  */
 import type { Ledger } from '@perennial/ledger'
-import { maxBurnPerHour, type Limits, type Meter, type Micros, type PriceBook } from '@perennial/protocol'
+import {
+  maxBurnPerHour,
+  refuse,
+  type Limits,
+  type Meter,
+  type Micros,
+  type PriceBook,
+  type Refusal,
+} from '@perennial/protocol'
 import type { Reading } from '@perennial/sandbox/client'
-import { refuse, type Refusal } from '../refusal.ts'
 import type { Services } from '../services.ts'
 import type { Apps } from '../apps/index.ts'
 import type { AccountName, Accounts } from './accounts.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { isRefusal } from '../refusal.ts'
+import { isRefusal } from '@perennial/protocol'
 import { check, resolveByName, type Resolve } from './check.ts'
 
 const names: Record<string, string[]> = {
@@ -26,7 +26,7 @@ test('a name that leads inside is refused with the address it leads to', async (
   ] as const) {
     const found = await check({ host, port: 443 }, rules)
     assert.ok(isRefusal(found), host)
-    assert.equal(found.refusal, 'outbound/not-public')
+    assert.equal(found.refusal, 'request-declined/policy')
     assert.ok(found.sentence.includes(address), found.sentence)
   }
 })
@@ -41,7 +41,7 @@ test('a development remote is exactly its host and port, on whatever address', a
 test('other ports than 443 and unknown names are refused in words', async () => {
   assert.ok(isRefusal(await check({ host: 'public.example', port: 22 }, rules)))
   const unknown = await check({ host: 'nowhere.example', port: 443 }, rules)
-  assert.ok(isRefusal(unknown) && unknown.refusal === 'outbound/unknown-host')
+  assert.ok(isRefusal(unknown) && unknown.refusal === 'client-error/not-found')
 })
 
 test('a name spelled as a number is judged by where it leads', async () => {

@@ -6,7 +6,7 @@
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { refuse, type Refusal } from '../refusal.ts'
+import { refuse, type Refusal } from '@perennial/protocol'
 import { whyNotPublic } from './address.ts'
 
 export interface Destination {
@@ -45,7 +45,7 @@ export async function check({ host, port }: Destination, rules: Rules): Promise<
   const development = rules.developmentRemotes.includes(`${host}:${port}`)
   if (!development && port !== 443)
     return refuse(
-      'outbound/port',
+      'request-declined/policy',
       `${host}:${port} is not reached from here: only https on its usual port 443 is.`,
       'Use its https:// address.',
     )
@@ -53,7 +53,7 @@ export async function check({ host, port }: Destination, rules: Rules): Promise<
   const first = addresses[0]
   if (first === undefined)
     return refuse(
-      'outbound/unknown-host',
+      'client-error/not-found',
       `No address was found for ${host}.`,
       'Check the host name for a typing error.',
     )
@@ -62,7 +62,7 @@ export async function check({ host, port }: Destination, rules: Rules): Promise<
     const why = whyNotPublic(address)
     if (why !== null)
       return refuse(
-        'outbound/not-public',
+        'request-declined/policy',
         `${host} leads to ${address} (${why}), which is not reached from here.`,
         'Use a repository on a public address.',
       )

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo, BlockList, Socket } from 'node:net'
-import { refuse, type Refusal } from '../refusal.ts'
+import { refuse, type Refusal } from '@perennial/protocol'
 import { subnet } from './address.ts'
 import { peerOf, type Traffic, type TrafficTable } from './traffic.ts'
 
@@ -57,12 +57,12 @@ export async function listenOnDoor(
     async counted(row, socket, refused, work) {
       const { limits } = traffic
       if (row.connections >= limits.connections)
-        return refused(refuse('outbound/too-many-connections', `More than ${limits.connections} connections at once.`))
+        return refused(refuse('request-declined/rate-limit', `More than ${limits.connections} connections at once.`))
       if (!traffic.has(row)) return refused(traffic.tooMuch())
       row.connections++
       const timer = setTimeout(() => {
         row.refusal = refuse(
-          'outbound/too-slow',
+          'server-error/upstream',
           `A connection lasted longer than ${Math.round(limits.connectionMs / 1000)} s.`,
         )
         socket.destroy()

@@ -9,7 +9,7 @@ import { createServer, request, type IncomingMessage, type ServerResponse } from
 import { connect, isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { isRefusal, refuse, type Refusal } from '../refusal.ts'
+import { isRefusal, refuse, type Refusal } from '@perennial/protocol'
 import type { Checked, Destination } from './check.ts'
 import { listenOnDoor, type DoorServer, type Listen } from './door-server.ts'
 import type { Traffic, TrafficTable } from './traffic.ts'
@@ -92,7 +92,7 @@ export async function openGitProxy({ listen, traffic, check, isDevelopment }: Gi
     const destination = { host: url.hostname, port: Number(url.port || 80) }
     if (!isDevelopment(destination))
       return refuseRequest(
-        refuse('outbound/not-https', `${url.host} is asked without encryption.`, 'Use its https:// address.'),
+        refuse('request-declined/policy', `${url.host} is asked without encryption.`, 'Use its https:// address.'),
       )
     await door.counted(row, req.socket, refuseRequest, async () => {
       const found = await check(destination)
@@ -140,10 +140,10 @@ export async function openGitProxy({ listen, traffic, check, isDevelopment }: Gi
   return door
 }
 
-const NOT_A_DESTINATION = refuse('outbound/not-a-destination', 'This door takes CONNECT host:443 and nothing else.')
+const NOT_A_DESTINATION = refuse('request-declined/policy', 'This door takes CONNECT host:443 and nothing else.')
 
 function unreachable({ host, port }: Destination): Refusal {
-  return refuse('outbound/unreachable', `${host}:${port} did not answer.`, 'Try again later.')
+  return refuse('server-error/upstream', `${host}:${port} did not answer.`, 'Try again later.')
 }
 
 /** `host:port` of a CONNECT; `[v6]:port` too. Null for everything else. */

@@ -5,7 +5,7 @@
  * Nothing else of the host or its networks is open to them.
  */
 import { join } from 'node:path'
-import type { Refusal } from '../refusal.ts'
+import type { Refusal } from '@perennial/protocol'
 import type { Services } from '../services.ts'
 import { check, resolveByName, type Checked, type Destination, type Resolve } from './check.ts'
 import { openGitProxy } from './git-proxy.ts'

@@ -9,8 +9,7 @@ import { readFile } from 'node:fs/promises'
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { promisify } from 'node:util'
-import { isRefusal } from '../refusal.ts'
-import type { Refusal } from '../refusal.ts'
+import { isRefusal, refuse, type Refusal } from '@perennial/protocol'
 import type { Checked, Destination } from './check.ts'
 
 export interface RegistrySettings {
@@ -126,7 +125,7 @@ export function openRegistry(
     const found =
       url.protocol === 'https:' && url.username === ''
         ? await check({ host: url.hostname, port: Number(url.port || 443) })
-        : { refusal: 'outbound/not-https', sentence: `${url.host} is asked without encryption.` }
+        : refuse('request-declined/policy', `${url.host} is asked without encryption.`)
     if (isRefusal(found)) throw new RegistryUnreachable(`${base.host} redirects to ${url.host}: ${found.sentence}`)
     return { host: found.address, servername: url.hostname, agent: false }
   }

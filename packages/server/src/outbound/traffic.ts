@@ -4,8 +4,8 @@
  * Counted per source address, which a sandbox cannot forge (sandboxd binds interface and address). An address is
  * used again by later sandboxes, so whoever removes a sandbox calls `forget`.
  */
+import { refuse, type Refusal } from '@perennial/protocol'
 import { Transform } from 'node:stream'
-import { refuse, type Refusal } from '../refusal.ts'
 
 export interface TrafficLimits {
   /** Both directions together, over the sandbox's life. */
@@ -71,7 +71,10 @@ export class TrafficTable {
   }
 
   tooMuch(): Refusal {
-    return refuse('outbound/too-much', `More than ${Math.floor(this.limits.bytes / 2 ** 20)} MiB were transferred.`)
+    return refuse(
+      'client-error/too-large',
+      `More than ${Math.floor(this.limits.bytes / 2 ** 20)} MiB were transferred.`,
+    )
   }
 }
 

@@ -4,8 +4,7 @@
  * A handler sees who calls, with what and when, and says what it used; it never sees HTTP, a signature or a price.
  * Payments and policies are stations around it, so that none of its lines changes when they come.
  */
-import type { InputOf, Method, OutputOf, Usage } from '@perennial/protocol'
-import type { Refusal } from '../refusal.ts'
+import type { InputOf, Method, OutputOf, Refusal, Usage } from '@perennial/protocol'
 
 export interface Caller {
   /** did:key of whoever signed, or of the key that the node keeps for a visitor. Null: nobody said. */

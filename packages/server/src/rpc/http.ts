@@ -4,10 +4,10 @@
  *   /.well-known/opencloud   who the node is and which methods it has, signed
  *   /openapi.json            the same for tools we did not write
  */
-import { newId, openApi, type Method, type RequestHead } from '@perennial/protocol'
+import { newId, openApi, refuse, type Method, type RequestHead, type Refusal } from '@perennial/protocol'
 import { answer, signed } from './answer.ts'
 import type { Bound, Caller } from './call.ts'
-import { refuse, type Refusal, type StationHouse, type Wire } from './passage.ts'
+import type { StationHouse, Wire } from './passage.ts'
 import { pass } from './pipeline.ts'
 import { MAX_BODY_BYTES } from './stations/receive.ts'
 import { stream } from './stream.ts'

@@ -5,7 +5,6 @@
  */
 import type { Ledger } from '@perennial/ledger'
 import {
-  refuse,
   type Method,
   type Micros,
   type PriceBook,
@@ -74,5 +73,3 @@ export interface Passage {
 
 /** One step of every call. A refusal ends the way forward; what must be finished is finished all the same. */
 export type Station = (passage: Passage, house: StationHouse) => Promise<Refusal | null>
-
-export { refuse, type Refusal }

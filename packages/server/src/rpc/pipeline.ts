@@ -6,9 +6,9 @@
  * The first refusal ends the way to the handler. What follows the handler happens all the same: what was held is
  * posted or free again, and what was done is written down. Signing the answer is the last step (answer.ts).
  */
-import { newId } from '@perennial/protocol'
+import { newId, refuse } from '@perennial/protocol'
 import type { Bound, Caller } from './call.ts'
-import { refuse, type Passage, type Station, type StationHouse, type Wire } from './passage.ts'
+import type { Passage, Station, StationHouse, Wire } from './passage.ts'
 import { charge } from './stations/charge.ts'
 import { doIt } from './stations/do.ts'
 import { hold } from './stations/hold.ts'

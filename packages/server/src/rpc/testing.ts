@@ -1,7 +1,16 @@
 /** For tests: a pipeline on a real ledger, with methods of its own, and clients that call it as over the wire. */
 import { openClient, type Client } from '@perennial/client'
 import { openLedger, type Ledger } from '@perennial/ledger'
-import { DEFAULT_PRICE_BOOK, keyFromSeed, method, newId, newSeed, transferCode, type Key } from '@perennial/protocol'
+import {
+  DEFAULT_PRICE_BOOK,
+  keyFromSeed,
+  method,
+  newId,
+  newSeed,
+  refuse,
+  transferCode,
+  type Key,
+} from '@perennial/protocol'
 import * as z from 'zod'
 import { openApps, type Apps } from '../apps/index.ts'
 import { FakeClock } from '../clock.ts'
@@ -11,7 +20,6 @@ import { openEvents } from '../events.ts'
 import { openIdentity } from '../identity/index.ts'
 import { openJobs } from '../jobs.ts'
 import { accountOf, openAccounts } from '../metering/index.ts'
-import { refuse } from '../refusal.ts'
 import type { Services } from '../services.ts'
 import { serverDatabase } from '../testing.ts'
 import { implement, openRpc, type Caller, type Implementation, type Rpc, type StationHouse } from './index.ts'
@@ -149,7 +157,7 @@ function implementations(done: TestRpc['done']): Implementation<StationHouse>[] 
       async ({ input, meter }) => {
         meter({ cpu: BigInt(input.used) * PER_CORE_SECOND })
         if (input.fail === 'error') throw new Error('it broke')
-        if (input.fail === 'refusal') return refuse('conflict', 'It would not burn.')
+        if (input.fail === 'refusal') return refuse('client-error/conflict', 'It would not burn.')
         return { burnt: input.used }
       },
       ({ seconds }) => ({ cpu: BigInt(seconds) * PER_CORE_SECOND }),

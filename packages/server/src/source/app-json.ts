@@ -5,8 +5,8 @@
  *
  * Settings cannot be given yet, so one that is required and has no value is refused before it costs anything.
  */
+import { refuse, type Refusal } from '@perennial/protocol'
 import { z } from 'zod'
-import { refuse, type Refusal } from '../refusal.ts'
 
 const MOST_SETTINGS = 100
 const name = z.string().regex(/^[A-Z_][A-Z0-9_]{0,99}$/i)
@@ -26,7 +26,7 @@ export function parseAppJson(text: string | undefined): AppJson | Refusal {
   const read = shape.safeParse(parse(text))
   if (!read.success || Object.keys(read.data.env ?? {}).length > MOST_SETTINGS)
     return refuse(
-      'source/app-json',
+      'client-error/invalid-arguments',
       `app.json cannot be read: ${read.error?.issues[0]?.message ?? `more than ${MOST_SETTINGS} settings`}.`,
       'Mend app.json and deploy again.',
     )
@@ -39,7 +39,7 @@ export function parseAppJson(text: string | undefined): AppJson | Refusal {
   }
   if (missing.length > 0)
     return refuse(
-      'source/setting',
+      'client-error/invalid-arguments',
       `app.json requires ${missing.join(', ')} and gives no value.`,
       'Give a value in app.json, or "required": false.',
     )

@@ -1,6 +1,6 @@
 /** package.json: which Node, what to install, what to build. Of a hostile file no more than strings is taken. */
 import { z } from 'zod'
-import { refuse, type Refusal } from '../refusal.ts'
+import { refuse, type Refusal } from '@perennial/protocol'
 import type { Step } from './plan.ts'
 import { nodeMajor, type NodeChoice } from './node-version.ts'
 
@@ -35,14 +35,18 @@ export function parsePackage(text: string): PackageJson | Refusal {
     document = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (error) {
     return refuse(
-      'source/package-json',
+      'client-error/invalid-arguments',
       `package.json is not JSON: ${(error as Error).message.slice(0, 200)}.`,
       'Mend package.json and deploy again.',
     )
   }
   const read = shape.safeParse(document)
   if (!read.success)
-    return refuse('source/package-json', 'package.json is not an object.', 'Mend package.json and deploy again.')
+    return refuse(
+      'client-error/invalid-arguments',
+      'package.json is not an object.',
+      'Mend package.json and deploy again.',
+    )
   const { scripts: all = {}, dependencies, devDependencies, optionalDependencies, workspaces, engines } = read.data
   const scripts: Record<string, string> = Object.create(null)
   for (const [name, script] of Object.entries(all))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { isRefusal } from '../refusal.ts'
+import { isRefusal } from '@perennial/protocol'
 import { nodeMajor } from './node-version.ts'
 import { planBuild, type Plan } from './plan.ts'
 

@@ -7,7 +7,7 @@
  *
  * The same files give the same plan, so that anyone can build it again.
  */
-import { refuse, type Refusal } from '../refusal.ts'
+import { refuse, type Refusal } from '@perennial/protocol'
 import { parseAppJson } from './app-json.ts'
 import type { Fetched } from './fetched.ts'
 import { npmSteps, parsePackage, type PackageJson } from './npm.ts'
@@ -185,5 +185,5 @@ function servedAsItIs(from: string): Draft {
 }
 
 function wrong(sentence: string, nextStep: string, lookedFor: readonly string[]): PlanRefusal {
-  return { ...refuse('source/not-recognised', sentence, nextStep), lookedFor }
+  return { ...refuse('client-error/invalid-arguments', sentence, nextStep), lookedFor }
 }

@@ -16,7 +16,7 @@
  * The sandbox that printed it ran a stranger's data through git: each line is matched or refused, never trusted.
  */
 import type { Exit } from '@perennial/sandbox/client'
-import { refuse, type Refusal } from '../refusal.ts'
+import { refuse, type Refusal } from '@perennial/protocol'
 import { FETCH_LIMITS } from './fetch.ts'
 import type { Fetched } from './fetched.ts'
 
@@ -44,7 +44,7 @@ export function readFetch(outcome: FetchOutcome): Fetched | Refusal {
   const { out, exit, url } = outcome
   if (exit === null)
     return refuse(
-      'source/timeout',
+      'server-error/upstream',
       `Fetching ${url} was stopped after ${FETCH_LIMITS.timeoutMs / 1000} s.`,
       'Deploy again later, or make the repository smaller.',
     )
@@ -124,37 +124,34 @@ function sha256Of(text: string): string {
 
 /** git says why in English (LC_ALL=C); people get a sentence and the next step. */
 function whyNot({ err, exit, refused, url, ref }: FetchOutcome): Refusal {
-  if (refused)
-    return refused.refusal === 'outbound/too-much'
-      ? tooLarge(url)
-      : refuse(refused.refusal, refused.sentence, refused.nextStep)
+  if (refused) return refused.refusal === 'client-error/too-large' ? tooLarge(url) : refused
   if (exit?.reason === 'memory') return tooLarge(url)
   const said = err.join('\n')
   const has = (pattern: RegExp) => pattern.test(said)
   if (has(/No space left on device|Disk quota|out of memory/i)) return tooLarge(url)
   if (has(/couldn't find remote ref HEAD/))
-    return refuse('source/empty', `${url} is empty: it has no commit.`, 'Push a commit and deploy again.')
+    return refuse('client-error/not-found', `${url} is empty: it has no commit.`, 'Push a commit and deploy again.')
   if (has(/couldn't find remote ref|not our ref|no such remote ref|upload-pack: not our ref/i))
     return refuse(
-      'source/unknown-ref',
+      'client-error/not-found',
       `${url} has no branch, tag or commit ${ref ?? 'HEAD'}.`,
       'Check its name, or leave it out for the default branch.',
     )
   if (has(/could not read Username|not found|returned error: (?:401|403|404|410)|Authentication failed/i))
     return refuse(
-      'source/not-found',
+      'client-error/not-found',
       `There is no public repository at ${url}.`,
       'Check the address; a private repository must be made public.',
     )
   if (has(/invalid path|unable to (?:create|write)|bad tree|malformed/i))
     return refuse(
-      'source/invalid-tree',
+      'client-error/invalid-arguments',
       `${url} holds a file that git refuses to write: ${quoted(err)}`,
       'Remove it from the repository.',
     )
   if (has(/certificate/i))
     return refuse(
-      'source/certificate',
+      'server-error/upstream',
       `${url} could not be fetched: the certificate of its forge is not trusted.`,
       'Use a forge whose certificate browsers accept.',
     )
@@ -163,9 +160,9 @@ function whyNot({ err, exit, refused, url, ref }: FetchOutcome): Refusal {
       /Could not resolve|Failed to connect|timed out|Connection|returned error: 5\d\d|early EOF|hung up|transfer|RPC failed/i,
     )
   )
-    return refuse('source/unreachable', `${url} could not be reached: ${quoted(err)}`, 'Deploy again later.')
+    return refuse('server-error/upstream', `${url} could not be reached: ${quoted(err)}`, 'Deploy again later.')
   return refuse(
-    'source/failed',
+    'server-error/upstream',
     `git could not fetch ${url}: ${quoted(err)}`,
     'Check that git clone works with this address.',
   )
@@ -174,7 +171,7 @@ function whyNot({ err, exit, refused, url, ref }: FetchOutcome): Refusal {
 function tooLarge(url: string): Refusal {
   const { files, sizeBytes } = FETCH_LIMITS
   return refuse(
-    'source/too-large',
+    'client-error/too-large',
     `${url} is too large: at most ${files} files and ${sizeBytes / 2 ** 20} MiB are fetched.`,
     'Make the repository smaller.',
   )

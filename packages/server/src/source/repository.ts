@@ -8,8 +8,8 @@
  * What names a person, an option, another place or another protocol is refused with what to paste instead.
  */
 import { isIP } from 'node:net'
+import { refuse, type Refusal } from '@perennial/protocol'
 import type { Config } from '../config.ts'
-import { refuse, type Refusal } from '../refusal.ts'
 import { slugOf } from './slug.ts'
 
 export interface Repository {
@@ -41,13 +41,13 @@ export function parseRepository(text: string, forges: Forges): Repository | Refu
   if (!url) return notAnAddress(forges)
   if (url.username !== '' || url.password !== '')
     return refuse(
-      'source/credentials',
+      'client-error/invalid-arguments',
       'The address holds a name or a password. Only public repositories are deployed.',
       'Remove everything before the @.',
     )
   if (url.search !== '' || url.hash !== '')
     return refuse(
-      'source/address',
+      'client-error/invalid-arguments',
       'The address goes on after the repository.',
       `Paste only ${url.origin}${url.pathname}.`,
     )
@@ -69,18 +69,22 @@ function refuseHost(url: URL, { developmentRemotes }: Forges): Refusal | null {
   if (developmentRemotes.includes(hostPort(url)) && (url.protocol === 'http:' || url.protocol === 'https:')) return null
   if (url.protocol !== 'https:')
     return refuse(
-      'source/protocol',
+      'client-error/invalid-arguments',
       `Repositories are fetched over https, not ${url.protocol.replace(':', '')}.`,
       'Paste the address that starts with https://.',
     )
   if (url.port !== '')
     return refuse(
-      'source/port',
+      'client-error/invalid-arguments',
       `Repositories are fetched from the usual https port, not ${url.port}.`,
       'Paste an address without a port.',
     )
   if (!HOST.test(url.hostname) || isIP(url.hostname) !== 0)
-    return refuse('source/host', `${url.hostname} is not a public host name.`, 'Paste the address of a public forge.')
+    return refuse(
+      'client-error/invalid-arguments',
+      `${url.hostname} is not a public host name.`,
+      'Paste the address of a public forge.',
+    )
   return null
 }
 
@@ -98,7 +102,7 @@ function readPath(url: URL, forges: Forges): Repository | Refusal {
   if (!ordinary) return notAnAddress(forges)
   if (forge === forges.defaultForge && segments.length !== 2)
     return refuse(
-      'source/address',
+      'client-error/invalid-arguments',
       `${url.href} leads into a repository, or past it.`,
       `Paste ${url.origin}/${segments[0]}/${segments[1]}.`,
     )
@@ -119,7 +123,7 @@ function hostPort(url: URL): string {
 
 function notAnAddress({ defaultForge }: Forges): Refusal {
   return refuse(
-    'source/address',
+    'client-error/invalid-arguments',
     'That is not the address of a repository.',
     `Paste one such as https://${defaultForge}/owner/repo.`,
   )

@@ -1,6 +1,5 @@
 /** For tests: the site over the real pipeline, whose methods answer with the made-up node of fixtures.ts. */
-import { methods } from '@perennial/protocol'
-import { refuse } from '../refusal.ts'
+import { methods, refuse } from '@perennial/protocol'
 import { implement, openRpc, type Implementation, type StationHouse } from '../rpc/index.ts'
 import * as fixture from './fixtures.ts'
 import * as books from './fixtures-books.ts'
@@ -50,13 +49,13 @@ export async function asVisitor(page: Response): Promise<{ cookie: string; token
 
 function handlers(done: TestSite['done'], state: TestSite['state']): Implementation<StationHouse>[] {
   const named = (app: string) => app === state.app.slug || app === state.app.id
-  const nobody = () => refuse('not-found', 'There is no app of that name here. Nothing was charged.')
+  const nobody = () => refuse('client-error/not-found', 'There is no app of that name here. Nothing was charged.')
   return [
     implement(methods.apps.deploy, async ({ input, caller }) => {
       done.push({ method: 'apps.deploy', input, caller: caller.did })
       if (!input.url.startsWith('https://'))
         return refuse(
-          'source/protocol',
+          'client-error/invalid-arguments',
           'Only public https:// addresses can be run.',
           `Try https://${input.url.replace(/^\w+:\/\//, '')}.`,
         )
@@ -64,7 +63,7 @@ function handlers(done: TestSite['done'], state: TestSite['state']): Implementat
     }),
     implement(methods.apps.quote, async ({ input }) =>
       input.url.includes('private')
-        ? refuse('source/address', 'That is no public repository.')
+        ? refuse('client-error/invalid-arguments', 'That is no public repository.')
         : { ...fixture.estimate, url: input.url },
     ),
     implement(methods.apps.get, async ({ input }) => (named(input.app) ? state.app : nobody())),
@@ -79,11 +78,11 @@ function handlers(done: TestSite['done'], state: TestSite['state']): Implementat
     }),
     implement(methods.apps.run, async () => state.app),
     implement(methods.apps.deployment, async () => state.deployment),
-    implement(methods.funding.quote, async () => refuse('not-found', 'not needed here')),
+    implement(methods.funding.quote, async () => refuse('client-error/not-found', 'not needed here')),
     implement(methods.funding.contribute, async ({ input, caller }) => {
       done.push({ method: 'funding.contribute', input, caller: caller.did })
       if (input.amount < state.app.money.minimum)
-        return refuse('too-low', 'The smallest payment is 0.10. Nothing was charged.')
+        return refuse('request-declined/payment/too-low', 'The smallest payment is 0.10. Nothing was charged.')
       state.app = {
         ...state.app,
         contributions: [

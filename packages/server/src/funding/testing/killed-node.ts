@@ -1,7 +1,7 @@
 /** The child of ../killed.test.ts: takes the payments it is told to, says which it has taken, and dies at a named point. */
 import { writeSync } from 'node:fs'
 import { openLedger } from '@perennial/ledger'
-import { DEFAULT_PRICE_BOOK } from '@perennial/protocol'
+import { DEFAULT_PRICE_BOOK, isRefusal } from '@perennial/protocol'
 import { appLimits, openApps } from '../../apps/index.ts'
 import { systemClock } from '../../clock.ts'
 import { readConfig } from '../../config.ts'
@@ -10,7 +10,6 @@ import { openDiagnostics } from '../../diagnostics.ts'
 import { openEvents } from '../../events.ts'
 import { openJobs } from '../../jobs.ts'
 import { openAccounts, openMetering } from '../../metering/index.ts'
-import { isRefusal } from '../../refusal.ts'
 import { openFunding } from '../index.ts'
 
 interface Orders {

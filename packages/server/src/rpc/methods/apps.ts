@@ -1,7 +1,6 @@
 /** apps: deploy, look, list, read, stop, run. */
-import { methods } from '@perennial/protocol'
+import { isRefusal, methods, refuse } from '@perennial/protocol'
 import type { App as AppRecord } from '../../apps/index.ts'
-import { isRefusal, refuse } from '../../refusal.ts'
 import { parseRepository } from '../../source/index.ts'
 import { implement, type Implementation } from '../call.ts'
 import type { House } from '../house.ts'

@@ -1,6 +1,6 @@
 /** The app that an input names, or the refusal that says there is none. */
+import { refuse, type Refusal } from '@perennial/protocol'
 import type { App } from '../../apps/index.ts'
-import { refuse, type Refusal } from '../../refusal.ts'
 import type { House } from '../house.ts'
 
 export async function findApp(slugOrId: string, { apps }: Pick<House, 'apps'>): Promise<App | Refusal> {

@@ -1,6 +1,5 @@
 /** funding: what an amount buys, paying, and who paid last. */
-import { methods } from '@perennial/protocol'
-import { isRefusal } from '../../refusal.ts'
+import { isRefusal, methods } from '@perennial/protocol'
 import { implement, type Implementation } from '../call.ts'
 import type { House } from '../house.ts'
 import { findApp, seconds } from './find.ts'

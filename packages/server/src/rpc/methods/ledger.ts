@@ -1,7 +1,6 @@
 /** ledger: accounts and their rows, open to everyone but for what callers have of their own. */
-import { Malformed, methods, transferWord } from '@perennial/protocol'
+import { isRefusal, Malformed, methods, refuse, transferWord, type Refusal } from '@perennial/protocol'
 import type { Account, StatementRow } from '@perennial/ledger'
-import { isRefusal, refuse, type Refusal } from '../../refusal.ts'
 import { implement, type Call, type Implementation } from '../call.ts'
 import type { House } from '../house.ts'
 

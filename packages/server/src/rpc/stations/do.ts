@@ -1,9 +1,7 @@
 /** Do: the handler runs. A refusal of its is passed on; an Error is ours to mend, and the caller is told where to find it. */
-import { writeOutput } from '@perennial/protocol'
-import { isRefusal } from '../../refusal.ts'
+import { isRefusal, writeOutput, refuse } from '@perennial/protocol'
 import type { Call } from '../call.ts'
-import { refuse, type Station } from '../passage.ts'
-import { spoken } from '../refusals.ts'
+import type { Station } from '../passage.ts'
 
 const TIMEOUT_MS = 30_000
 
@@ -23,7 +21,7 @@ export const doIt: Station = async (passage, house) => {
   }
   try {
     const result = await implementation.handle(call)
-    if (isRefusal(result)) return spoken(result)
+    if (isRefusal(result)) return result
     passage.output = writeOutput(method, result)
     return null
   } catch (error) {

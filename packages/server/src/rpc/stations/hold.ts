@@ -1,7 +1,7 @@
 /** Hold: what the call can cost is set aside before anything is done, so that nothing is done that nobody pays for. */
-import { deriveId, formatExact, transferCode } from '@perennial/protocol'
+import { deriveId, formatExact, transferCode, refuse } from '@perennial/protocol'
 import { succeeded } from '@perennial/ledger'
-import { refuse, type Station } from '../passage.ts'
+import type { Station } from '../passage.ts'
 
 /** A call that was cut off by a kill gives its hold back after this. */
 const HOLD_LIFE_MS = 3_600_000

@@ -1,6 +1,7 @@
 /** May: whether this caller may do this, by the method's default policy, and whether it is too much at once. */
+import { refuse, type Refusal } from '@perennial/protocol'
 import { timingSafeEqual } from 'node:crypto'
-import { refuse, type Passage, type Refusal, type Station, type StationHouse } from '../passage.ts'
+import type { Passage, Station, StationHouse } from '../passage.ts'
 
 export const may: Station = async (passage, house) => {
   const { method, caller } = passage

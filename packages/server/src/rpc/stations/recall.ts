@@ -1,7 +1,7 @@
 /** Recall: a call that was answered under the same idempotency key is answered again, and not done again. */
-import { isRefusal } from '@perennial/protocol'
+import { isRefusal, refuse } from '@perennial/protocol'
 import { claimKey } from '../queries.ts'
-import { refuse, type Station } from '../passage.ts'
+import type { Station } from '../passage.ts'
 
 const MAX_KEY_LENGTH = 200
 

@@ -1,7 +1,7 @@
 /** Receive: the body is whole and is what its digest says, the method exists, the input is what the method declares. */
 import { createHash } from 'node:crypto'
-import { digestMatches, pathOf, readInput } from '@perennial/protocol'
-import { refuse, type Refusal, type Station, type Wire } from '../passage.ts'
+import { digestMatches, pathOf, readInput, refuse, type Refusal } from '@perennial/protocol'
+import type { Station, Wire } from '../passage.ts'
 
 export const MAX_BODY_BYTES = 1_048_576
 

@@ -2,8 +2,8 @@
  * Who: a request says it by its signature, whose nonce is taken once. A page of ours says it for its visitor, whose
  * session it has read; that is a value in this process and never a header.
  */
-import { verifyRequest } from '@perennial/protocol'
-import { refuse, type Station } from '../passage.ts'
+import { verifyRequest, refuse } from '@perennial/protocol'
+import type { Station } from '../passage.ts'
 
 export const who: Station = async (passage, { identity, origins, clock }) => {
   const { wire, caller } = passage
