@@ -1,6 +1,15 @@
 /** A public repository at a commit: its address, its files, and the plan that follows from them. */
 export { FETCH_LIMITS, fetchSpec, type FetchAsk } from './fetch.ts'
 export { describe, type Fetched } from './fetched.ts'
-export { planBuild, type Plan, type PlanRefusal, type Step } from './plan.ts'
+export { planBuild } from './plan.ts'
+export {
+  completePlan,
+  type Cron,
+  type Plan,
+  type PlanRefusal,
+  type Step,
+  type StoredPlan,
+  type Volume,
+} from './plan/plan.ts'
 export { readFetch, UnreadableFetch, type FetchOutcome } from './read-fetch.ts'
 export { parseRepository, type Repository } from './repository.ts'

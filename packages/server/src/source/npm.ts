@@ -1,7 +1,7 @@
 /** package.json: which Node, what to install, what to build. Of a hostile file no more than strings is taken. */
 import { z } from 'zod'
 import { refuse, type Refusal } from '@perennial/protocol'
-import type { Step } from './plan.ts'
+import type { Step } from './plan/plan.ts'
 import { nodeMajor, type NodeChoice } from './node-version.ts'
 
 export interface PackageJson {
@@ -70,7 +70,7 @@ export function npmSteps(
   { lockfile }: { lockfile: boolean },
 ): { steps: Step[]; sentence: string } {
   const install = lockfile ? 'ci' : 'install'
-  const step = (name: string, argv: string[], env: Record<string, string> = {}): Step => ({ name, argv, env })
+  const step = (name: string, argv: string[], env: Record<string, string> = {}): Step => ({ name, argv, env, cwd: '' })
   const builds = scripts['build'] !== undefined
   const steps = [
     // Everything, whatever NODE_ENV the project's .npmrc sets: builds use what is needed for development alone.

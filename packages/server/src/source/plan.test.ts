@@ -3,7 +3,8 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { isRefusal } from '@perennial/protocol'
 import { nodeMajor } from './node-version.ts'
-import { planBuild, type Plan } from './plan.ts'
+import { planBuild } from './plan.ts'
+import type { Plan } from './plan/plan.ts'
 
 const runs = 300 * Number(process.env['TEST_SCALE'] ?? 1)
 

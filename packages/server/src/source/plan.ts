@@ -7,43 +7,13 @@
  *
  * The same files give the same plan, so that anyone can build it again.
  */
-import { refuse, type Refusal } from '@perennial/protocol'
 import { parseAppJson } from './app-json.ts'
 import type { Fetched } from './fetched.ts'
 import { npmSteps, parsePackage, type PackageJson } from './npm.ts'
 import { parseProcfile } from './procfile.ts'
 import { resolveCommand } from './command.ts'
+import { ADDITIONS, planRefusal, type Plan, type PlanRefusal } from './plan/plan.ts'
 import { COLLECT_SITE, SERVE_SITE, SITE_FOLDERS } from './static-site.ts'
-
-export interface Step {
-  readonly name: string
-  readonly argv: readonly string[]
-  readonly env: Readonly<Record<string, string>>
-}
-
-export interface Plan {
-  readonly kind: 'node' | 'static'
-  /** Null: nothing is built, the repository is served as it is. */
-  readonly buildImage: BuildImage | null
-  readonly runImage: 'static' | 'node-24' | 'node-26' | BuildImage
-  readonly steps: readonly Step[]
-  /** The web process; it listens on $PORT. */
-  readonly web: readonly string[]
-  /** The folder that becomes the release, below the repository's top; null: all of it. */
-  readonly packPath: string | null
-  /** For the web process, beside PORT. */
-  readonly env: Readonly<Record<string, string>>
-  /** What app.json sets, for builds too. */
-  readonly settings: Readonly<Record<string, string>>
-  /** How it was recognised, for people. */
-  readonly sentence: string
-}
-export type BuildImage = 'build-24' | 'build-26'
-
-export interface PlanRefusal extends Refusal {
-  /** What would have been recognised, by name. */
-  readonly lookedFor: readonly string[]
-}
 
 /** Programs of dependencies first, as in npm's scripts. */
 const RUN_PATH = '/app/node_modules/.bin:/usr/local/bin:/usr/bin:/bin'
@@ -55,20 +25,26 @@ export function planBuild(fetched: Pick<Fetched, 'files' | 'paths'>): Plan | Pla
   const procfile = files.get('Procfile')
   const web = procfile === undefined ? null : (parseProcfile(procfile).get('web') ?? null)
   if (procfile !== undefined && web === null)
-    return wrong('The Procfile names no web process.', 'Add a line such as: web: node server.js', [
+    return planRefusal('The Procfile names no web process.', 'Add a line such as: web: node server.js', [
       'a line `web: …` in Procfile',
     ])
   const manifest = files.get('package.json')
   const npm = manifest === undefined ? null : parsePackage(manifest)
   if (npm !== null && 'refusal' in npm) return { ...npm, lookedFor: [] }
   const planned = npm ? planNpm({ npm, web, fetched }) : planBare({ web, fetched })
-  return 'refusal' in planned
-    ? planned
-    : { ...planned, env: { ...settings.env, ...planned.env }, settings: settings.env }
+  if ('refusal' in planned) return planned
+  return {
+    ...ADDITIONS,
+    ...planned,
+    processes: { web: planned.web },
+    formation: { web: 1 },
+    env: { ...settings.env, ...planned.env },
+    settings: settings.env,
+  }
 }
 
-/** All but what app.json adds. */
-type Draft = Omit<Plan, 'settings'>
+/** All but what other manifests add. */
+type Draft = Pick<Plan, 'kind' | 'buildImage' | 'runImage' | 'steps' | 'web' | 'packPath' | 'env' | 'sentence'>
 
 interface Parts {
   readonly web: string | null
@@ -115,7 +91,7 @@ function planSite({
       'index.html',
       'Procfile',
     ]
-    return wrong(
+    return planRefusal(
       'package.json says neither how to start the app nor how to build a site.',
       'Add scripts.start (for a server) or scripts.build (for a site) to package.json.',
       lookedFor,
@@ -128,7 +104,7 @@ function planSite({
     // Pruning serves nobody: only the site is kept.
     steps: [
       ...build.steps.filter(({ name }) => name !== 'prune'),
-      { name: 'collect', argv: COLLECT_SITE.argv, env: {} },
+      { name: 'collect', argv: COLLECT_SITE.argv, env: {}, cwd: '' },
     ],
     web: SERVE_SITE,
     packPath: COLLECT_SITE.folder,
@@ -164,7 +140,7 @@ function planBare({ web, fetched: { paths } }: Parts): Draft | PlanRefusal {
     'pyproject.toml',
   ].filter((name) => paths.has(name))
   const found = others.length === 0 ? '' : ` It has ${others.join(' and ')}, which this node does not build yet.`
-  return wrong(
+  return planRefusal(
     `This is no app that can be run here: the top of the repository has none of Procfile, package.json and index.html.${found}`,
     'Add one of the three and deploy again.',
     ['Procfile', 'package.json', 'index.html'],
@@ -182,8 +158,4 @@ function servedAsItIs(from: string): Draft {
     env: {},
     sentence: `A static site, served as it is (${from}).`,
   }
-}
-
-function wrong(sentence: string, nextStep: string, lookedFor: readonly string[]): PlanRefusal {
-  return { ...refuse('client-error/invalid-arguments', sentence, nextStep), lookedFor }
 }
