@@ -1,5 +1,5 @@
 /** Reading and removing the files of control groups, for both versions. */
-import { closeSync, existsSync, openSync, readFileSync, readSync, rmdirSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, readSync, rmdirSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 
 /** `quota` of CPU time per this period. */
@@ -39,6 +39,18 @@ export function removeGroup(path: string): void {
     rmdirSync(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
+/** A limit that was smaller stays; v1 refuses one below what is held, which is said and tried again at the next start. */
+export function lowerLimit(path: string, most: number): void {
+  const now = readFileSync(path, 'utf8').trim()
+  if (now !== 'max' && BigInt(now) <= BigInt(most)) return
+  try {
+    writeFileSync(path, String(most))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error
+    console.error(`${path} stays at ${now}: sandboxes hold more than ${most} already; stop some and restart sandboxd`)
   }
 }
 

@@ -1,8 +1,20 @@
 /** Control groups of version 1: a hierarchy of folders for each controller. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { folders, openCounter, quotaMicros, readIfThere, removeGroup, until, value } from './cgroup-files.ts'
+import {
+  folders,
+  lowerLimit,
+  openCounter,
+  quotaMicros,
+  readIfThere,
+  removeGroup,
+  until,
+  value,
+} from './cgroup-files.ts'
 import type { Cgroups } from './cgroup.ts'
+
+/** Buffers of sockets are counted apart: this part of the common limit is theirs. */
+const socketShare = 1 / 16
 
 export function v1(mounts: Map<string, string>): Cgroups {
   const folder = (controller: string) => {
@@ -38,6 +50,7 @@ export function v1(mounts: Map<string, string>): Cgroups {
             majorFaults: value(stat, 'total_pgmajfault'),
           }
         },
+        wasFull: () => readFileSync(at('memory', path, 'memory.failcnt'), 'utf8').trim() !== '0',
         close: () => [cpu, memory, oom, ...kernel].forEach((file) => file.close()),
       }
     },
@@ -54,6 +67,14 @@ export function v1(mounts: Map<string, string>): Cgroups {
       mkdirSync(at('cpu', path, ''), { recursive: true })
       this.limitCpu(path, cpuPercent)
       writeFileSync(at('cpu', path, 'cgroup.procs'), String(pid))
+    },
+    limitAll(parent, { memoryBytes, pids }) {
+      for (const controller of ['memory', 'pids']) mkdirSync(at(controller, parent, ''), { recursive: true })
+      const sockets = at('memory', parent, 'memory.kmem.tcp.limit_in_bytes')
+      const socketBytes = existsSync(sockets) ? Math.floor(memoryBytes * socketShare) : 0
+      if (socketBytes > 0) lowerLimit(sockets, socketBytes)
+      lowerLimit(at('memory', parent, 'memory.limit_in_bytes'), memoryBytes - socketBytes)
+      lowerLimit(at('pids', parent, 'pids.max'), pids)
     },
     children: async (parent) => [...new Set((await Promise.all(all.map((top) => folders(join(top, parent))))).flat())],
     remove: (path) => all.forEach((top) => removeGroup(join(top, path))),

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   folders,
+  lowerLimit,
   openCounter,
   periodMicros,
   quotaMicros,
@@ -37,6 +38,7 @@ export function v2(top: string): Cgroups {
             majorFaults: value(stat, 'pgmajfault'),
           }
         },
+        wasFull: () => value(events.text(), 'oom') > 0n,
         close: () => [cpu, memory, events].forEach((file) => file.close()),
       }
     },
@@ -50,6 +52,10 @@ export function v2(top: string): Cgroups {
       mkdirSync(at(path, ''), { recursive: true })
       this.limitCpu(path, cpuPercent)
       writeFileSync(at(path, 'cgroup.procs'), String(pid))
+    },
+    limitAll(parent, { memoryBytes, pids }) {
+      lowerLimit(at(parent, 'memory.max'), memoryBytes)
+      lowerLimit(at(parent, 'pids.max'), pids)
     },
     children: (parent) => folders(join(top, parent)),
     remove: (path) => removeGroup(join(top, path)),

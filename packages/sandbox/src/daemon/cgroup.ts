@@ -18,6 +18,8 @@ export interface Counters {
 /** One sandbox's group, with the files of its counters open. */
 export interface Group {
   read(): Counters
+  /** Whether it ever came up against its own memory limit; one that did not was ended for the sake of all. */
+  wasFull(): boolean
   close(): void
 }
 
@@ -30,6 +32,8 @@ export interface Cgroups {
   limitCpu(path: string, cpuPercent: number): void
   /** Makes a group that limits the CPU of one process of ours, and moves it there. */
   confine(path: string, what: { pid: number; cpuPercent: number }): void
+  /** Limits everything below `parent` together; a limit that somebody made smaller stays. */
+  limitAll(parent: string, limits: { memoryBytes: number; pids: number }): void
   /** Groups below `parent`, in any hierarchy. */
   children(parent: string): Promise<string[]>
   /** Removes an empty group; one that is gone already is fine. */

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ceilingOf, machine } from './ceiling.ts'
 import { openCgroups } from './cgroup.ts'
 import { prepareConmon } from './conmon.ts'
 import { hasRules, removeRules, watchRules, writeRules } from './firewall.ts'
@@ -35,6 +36,8 @@ export async function serve(options: Options): Promise<void> {
   const at = await settleDown(options)
   const cgroups = openCgroups()
   for (const group of [supervisorsGroup(at), at.cgroupParent]) await cgroups.prepare(group)
+  const ceiling = ceilingOf(machine())
+  cgroups.limitAll(at.cgroupParent, ceiling)
   await prepareConmon(at)
   await prepareImages(at)
   await prepareReleases(at)
@@ -49,7 +52,8 @@ export async function serve(options: Options): Promise<void> {
   await sweep(at, places, cgroups)
   const scratches = new Map((await loadScratches(at)).map((scratch) => [scratch.id, scratch]))
   const taken = [...records, ...scratches.values()].map(({ index }) => index)
-  const parts = { at, cgroups, locks: openLocks(), numbers: openNumbers({ capacity: at.capacity, taken }) }
+  const capacity = Math.min(at.capacity, ceiling.places)
+  const parts = { at, cgroups, capacity, locks: openLocks(), numbers: openNumbers({ capacity, taken }) }
   const sandboxes = await openSandboxes({ ...parts, scratchIndex: (id) => scratches.get(id)?.index }, records)
 
   guardRules(at, () => sandboxes.places())

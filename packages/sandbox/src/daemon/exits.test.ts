@@ -15,5 +15,7 @@ test('how a sandbox ended is said in words', () => {
     [255, 0, 'exited with code 255'],
   ] as const
   for (const [code, oomKills, sentence] of sentences)
-    assert.equal(exitOf({ code, oomKills, memoryBytes }).sentence, sentence)
+    assert.equal(exitOf({ code, oomKills, memoryBytes, wasFull: true }).sentence, sentence)
+  const forAll = exitOf({ code: 137, oomKills: 1, memoryBytes, wasFull: false })
+  assert.match(forAll.sentence, /because all sandboxes together used more memory than this machine has for them/)
 })

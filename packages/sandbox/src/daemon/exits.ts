@@ -4,17 +4,16 @@ import type { Exit } from '../verbs.ts'
 
 const signalBase = 128
 
-export function exitOf(end: { code: number; oomKills: number; memoryBytes: number }): Exit {
+/** `wasFull`: whether it came up against its own memory limit. */
+export function exitOf(end: { code: number; oomKills: number; memoryBytes: number; wasFull: boolean }): Exit {
   const { code } = end
   const signal = signalName(code - signalBase)
   if (signal === 'SIGKILL' && end.oomKills > 0) {
     const mebibytes = Math.floor(end.memoryBytes / 2 ** 20)
-    return {
-      code,
-      signal,
-      reason: 'memory',
-      sentence: `was ended because it used more than its ${mebibytes} MiB of memory`,
-    }
+    const why = end.wasFull
+      ? `it used more than its ${mebibytes} MiB of memory`
+      : 'all sandboxes together used more memory than this machine has for them'
+    return { code, signal, reason: 'memory', sentence: `was ended because ${why}` }
   }
   if (signal === 'SIGABRT' || signal === 'SIGTRAP')
     return {

@@ -19,6 +19,8 @@ export interface Meter {
   read(egress: Map<string, bigint>): WireReading | undefined
   /** Whether the sandbox should be ended for want of memory, though the kernel has not done it. */
   isThrashing(): boolean
+  /** Whether it came up against its own memory limit. */
+  wasFull(): boolean
   close(): void
 }
 
@@ -55,6 +57,7 @@ export function openMeter(at: Instance, record: SandboxRecord, cgroups: Cgroups)
       const counters = readOrLose(group, id)
       return counters !== undefined && watch.isThrashing(counters, Date.now())
     },
+    wasFull: () => group.wasFull(),
     close: () => group.close(),
   }
 }

@@ -173,7 +173,9 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     if (last) record.last = live.thrashed ? { ...last, oomKills: last.oomKills + 1 } : last
     const lost = lostExit('ended together with its supervisor')
     const oomKills = record.last?.oomKills ?? 0
-    await finish(live, code === undefined ? lost : exitOf({ code, oomKills, memoryBytes: limits.memoryBytes }))
+    const wasFull = live.thrashed === true || meter?.wasFull() !== false
+    const { memoryBytes } = limits
+    await finish(live, code === undefined ? lost : exitOf({ code, oomKills, memoryBytes, wasFull }))
   }
 
   async function finish(live: Live, exit: Exit): Promise<void> {

@@ -17,13 +17,14 @@ export type Handlers = { [V in Verb]: (input: Verbs[V]['input']) => Promise<Verb
 export interface Parts {
   readonly at: Instance
   readonly cgroups: Cgroups
+  readonly capacity: number
   readonly sandboxes: Sandboxes
   readonly scratches: Map<string, Scratch>
   readonly locks: Locks
   readonly numbers: Numbers
 }
 
-export function handlers({ at, cgroups, sandboxes, scratches, locks, numbers }: Parts): Handlers {
+export function handlers({ at, cgroups, capacity, sandboxes, scratches, locks, numbers }: Parts): Handlers {
   const scratchLock = <T>(id: string, work: () => Promise<T>) => locks.hold(`scratch ${id}`, work)
 
   function idleScratch(id: string): Scratch {
@@ -44,7 +45,7 @@ export function handlers({ at, cgroups, sandboxes, scratches, locks, numbers }: 
       swapLimits: cgroups.swapLimits,
       subnet: at.subnet,
       doorAddress: at.doorAddress,
-      capacity: at.capacity,
+      capacity,
       images: madeImages(at),
     }),
     start(spec) {
