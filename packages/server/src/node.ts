@@ -177,6 +177,7 @@ export async function openNode(config: Config): Promise<Node> {
     closing(() => hosting.close())
     await jobs.start()
     closing(() => jobs.close())
+    closing(() => hosting.stopStarting())
     await web.listen({ socketPath: sockets.web })
     closing(() => web.close())
     diagnostics.info('the node is open', { origin, did })

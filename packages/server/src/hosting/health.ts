@@ -11,6 +11,8 @@ export interface HealthCheck {
   readonly timeoutMs: number
   /** Why there is no point in asking on, if there is none. */
   readonly ended: () => Promise<string | null>
+  /** Gives up at once, with an Error. */
+  readonly signal: AbortSignal
 }
 
 /** Null once it answers; else what happened, in words. */
@@ -19,6 +21,7 @@ export async function untilHealthy(clock: Clock, check: HealthCheck): Promise<st
   let tries = 0
   for (;;) {
     if (await answers(check)) return null
+    check.signal.throwIfAborted()
     // The first tries are quick; each question to the sandbox costs a round trip.
     if (tries++ % 10 === 0) {
       const ended = await check.ended()
@@ -26,13 +29,14 @@ export async function untilHealthy(clock: Clock, check: HealthCheck): Promise<st
     }
     if (clock.monotonicMs() - startedMs > check.timeoutMs)
       return `did not answer on port ${check.port} within ${check.timeoutMs / 1000} s`
-    await clock.sleep(BETWEEN_MS)
+    await clock.sleep(BETWEEN_MS, check.signal)
   }
 }
 
-function answers({ address, port }: HealthCheck): Promise<boolean> {
+function answers({ address, port, signal }: HealthCheck): Promise<boolean> {
   return new Promise((resolve) => {
-    const asked = request({ host: address, port, path: '/', timeout: TRY_MS, headers: { 'user-agent': 'perennial' } })
+    const headers = { 'user-agent': 'perennial' }
+    const asked = request({ host: address, port, path: '/', timeout: TRY_MS, headers, signal })
     asked.on('response', (response) => {
       response.destroy()
       resolve(true)

@@ -10,7 +10,7 @@ import { instanceById, liveInstances, setInstance, setPrinted, type Instance } f
 import type { Count } from './router.ts'
 import { APP_PORT } from './spec.ts'
 
-export type HostingDeps = Omit<KeeperDeps, 'carryOut' | 'watch'>
+export type HostingDeps = Omit<KeeperDeps, 'carryOut' | 'watch' | 'stopping'>
 
 export type Activity = 'none' | 'starting' | 'awake' | 'asleep' | 'stopped' | 'failing'
 
@@ -36,6 +36,8 @@ export interface Hosting {
   /** After a start: takes over what still runs, ends what should not, starts what should. */
   reconcile(): Promise<void>
   start(): void
+  /** Before jobs are closed, some of which wait for an app to answer: that is given up, and nothing else begins. */
+  stopStarting(): void
   /**
    * Stops every instance, so that nothing runs that nobody meters; or leaves them `serving`, as a killed node does,
    * for the next one to adopt.
@@ -67,6 +69,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
   /** By instance, and since when it is awake. */
   const lastBusy = new Map<string, { requests: bigint; atMs: number; since: Date }>()
   const stop = new AbortController()
+  const stopStarting = () => stop.abort(new Error('the node is stopping'))
   let running: Promise<unknown> | undefined
 
   const printedOf = (instance: Instance): Printed => {
@@ -97,7 +100,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
 
   const of = (app: string) => {
     const known = keepers.get(app) ?? {
-      keeper: openKeeper(services, { ...deps, carryOut, watch }, app),
+      keeper: openKeeper(services, { ...deps, carryOut, watch, stopping: stop.signal }, app),
       turn: serial(),
     }
     keepers.set(app, known)
@@ -107,7 +110,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     const { keeper, turn } = of(app)
     return turn(() => {
       // What is started while the node closes would run on without one.
-      if (stop.signal.aborted) throw new Error('the node is stopping')
+      stop.signal.throwIfAborted()
       return act(keeper)
     })
   }
@@ -262,8 +265,9 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
         ),
       ])
     },
+    stopStarting,
     async close({ serving = false } = {}) {
-      stop.abort()
+      stopStarting()
       await running
       if (!serving) await haltAll()
       for (const one of printed.values()) await one.close()

@@ -31,6 +31,8 @@ export interface KeeperDeps {
   readonly carryOut: (instance: Instance) => Promise<void>
   /** From here on its end is noticed as it happens. */
   readonly watch: (instance: Instance) => void
+  /** The node stops: whoever waits for an app to answer gives up. */
+  readonly stopping: AbortSignal
 }
 
 const HEALTHY_WITHIN_MS = 60_000
@@ -72,7 +74,7 @@ export interface Keeper {
 
 export function openKeeper(services: Services, deps: KeeperDeps, appId: string): Keeper {
   const { config, database, clock, diagnostics } = services
-  const { apps, builds, funding, metering, logs, sandbox, router, limits } = deps
+  const { apps, builds, funding, metering, logs, sandbox, router, limits, stopping } = deps
   const name = (app: App) => ({ app: app.id, host: `${app.slug}.${config.appsDomain}` })
   let failures = 0
   let backOff: Keeper['backOff'] = null
@@ -92,10 +94,10 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
   }
 
   /** Its last reading is counted and charged before anything of it is forgotten. */
-  async function retire(instance: Instance, reason: string): Promise<void> {
+  async function retire(instance: Instance, reason: string, graceMs = GRACE_MS): Promise<void> {
     diagnostics.debug('phase', { phase: 'stop', app: appId })
     await set(instance, 'stopping', { reason })
-    if (await stateOf(instance)) await sandbox.stop({ id: instance.id, graceMs: GRACE_MS })
+    if (await stateOf(instance)) await sandbox.stop({ id: instance.id, graceMs })
     await metering.detach(instance.id)
     await metering.settle(appId)
     await deps.carryOut(instance)
@@ -149,6 +151,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
         port: APP_PORT,
         timeoutMs: HEALTHY_WITHIN_MS,
         ended: async () => (await sandbox.wait({ id: instance.id, timeoutMs: 0 }))?.sentence ?? null,
+        signal: stopping,
       })
       if (unhealthy !== null) {
         await retire(instance, unhealthy)
@@ -164,7 +167,8 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       return awake
     } catch (error) {
       // The sandbox may be half there: it goes, and the caller tries again.
-      await retire(instance, 'could not be started')
+      if (stopping.aborted) await retire(instance, 'the node was stopped before it answered', 0)
+      else await retire(instance, 'could not be started')
       throw error
     }
   }
@@ -288,7 +292,8 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
         )
       const waitMs = (backOff?.untilMs ?? 0) - clock.monotonicMs()
       // A timer may ring a fraction of a millisecond early, and `keep` would find that it is not time yet.
-      if (waitMs > 0 && waitMs < PATIENCE_MS) await clock.sleep(Math.ceil(waitMs) + 1)
+      if (waitMs > 0 && waitMs < PATIENCE_MS) await clock.sleep(Math.ceil(waitMs) + 1, stopping)
+      stopping.throwIfAborted()
       await keep()
       if ((await awakeOrAsleep()).length > 0) return 'ready'
       return refuse('server-error/cannot-complete-request', backOff?.sentence ?? 'The app does not start.')
