@@ -95,11 +95,15 @@ export function columnDecimals(rows: readonly Micros[]): number {
   return 6
 }
 
-/** As `columnDecimals`, and as many more as a small sum needs to be seen: two digits that are not zero. */
+/**
+ * As `columnDecimals`, and as many more as it takes to see two digits of a small sum and one of each row: what cost
+ * anything is never shown as nothing.
+ */
 export function costDecimals(rows: readonly Micros[]): number {
   const sum = rows.reduce((total, row) => total + row, 0n)
-  const seen = sum === 0n || sum >= 10_000n ? 2 : 6 - Math.max(sum.toString().length - 2, 0)
-  return Math.max(seen, columnDecimals(rows))
+  const digits = (amount: Micros, wanted: number) =>
+    amount === 0n || amount >= 10_000n ? 2 : 6 - Math.max(amount.toString().length - wanted, 0)
+  return Math.max(digits(sum, 2), ...rows.map((row) => digits(row, 1)), columnDecimals(rows))
 }
 
 /**

@@ -3,7 +3,6 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { formatDecimals, METERS, parseAmount } from '@perennial/protocol'
-import { addingUp, columnDecimals, costDecimals, day, duration, range } from './format.ts'
 import * as f from './fixtures.ts'
 import * as books from './fixtures-books.ts'
 import { html } from './html.ts'
@@ -222,28 +221,6 @@ test('rows of a sum add up as they are shown, or the page is not made', () => {
   )
 })
 
-test('a mean day adds up to its mean, and no kind is off by more than its last place', () => {
-  fc.assert(
-    fc.property(fc.array(fc.bigInt({ min: 0n, max: 3_000_000n }), { minLength: 6, maxLength: 6 }), (rows) => {
-      const { shown, sum } = addingUp(rows)
-      const parsed = shown.map((text) => parseAmount(text))
-      assert.equal(
-        parsed.reduce((total, one) => total + one, 0n),
-        parseAmount(sum),
-      )
-      const step = 10n ** BigInt(6 - (sum.split('.')[1]?.length ?? 0))
-      for (const [index, row] of rows.entries()) assert.ok(parsed[index]! - row < step && row - parsed[index]! < step)
-    }),
-    { numRuns: 200 * scale },
-  )
-})
-
-test('a column has two decimals until it would seem to lose a cent', () => {
-  assert.equal(columnDecimals([1_000_000n, 2_500_000n]), 2)
-  assert.equal(columnDecimals([5_000n, 5_000n]), 3)
-  assert.equal(formatDecimals(5_000n, 3), '0.005')
-})
-
 test('money on the front page: what came in is spent, kept or held, to the micro', () => {
   const { totals } = f
   const held = totals.paidIn - totals.spent - totals.commons - totals.allowance
@@ -261,18 +238,6 @@ test('the debits of a statement are its credits', () => {
   const sum = moved.reduce((total, { amount }) => total + amount, 0n)
   assert.ok(moved.length < books.rows.length, 'a hold is no debit')
   assert.deepEqual(amounts.slice(-2), [sum, sum])
-})
-
-test('a range of days is as short as it is clear', () => {
-  const date = (text: string) => new Date(`${text}T00:00:00Z`)
-  const said = (from: string, to: string) => range(date(from), date(to)).replaceAll('\u00a0', ' ')
-  assert.equal(said('2026-11-27', '2026-11-30'), '27–30 Nov 2026')
-  assert.equal(said('2027-01-12', '2027-02-07'), '12 Jan – 7 Feb 2027')
-  assert.equal(said('2026-12-28', '2027-01-04'), '28 Dec – 4 Jan 2027')
-  assert.equal(said('2027-01-12', '2028-02-07'), '12 Jan 2027 – 7 Feb 2028')
-  assert.equal(said('2027-01-12', '2027-01-12'), '12 Jan 2027')
-  assert.equal(day(date('2026-11-21')).replaceAll('\u00a0', ' '), '21 Nov 2026')
-  assert.equal(duration(134_000).replaceAll('\u00a0', ' '), '2 min 14 s')
 })
 
 test('beyond two years nobody promises a day', () => {
@@ -295,12 +260,6 @@ test('an app that nobody has paid for says so, instead of a date that nobody pai
   assert.match(page, /nobody has paid yet/)
   assert.ok(!page.includes('Under 3 days of money'))
   assert.match(String(badge(app, f.NOW)), /not paid yet: anyone can/)
-})
-
-test('a sum of very little shows two digits of it', () => {
-  assert.equal(costDecimals([3n, 1n, 0n]), 6)
-  assert.equal(costDecimals([3_600n, 200n]), 4)
-  assert.equal(costDecimals([0n, 0n]), 2)
 })
 
 test('what an amount buys is rounded down', () => {
