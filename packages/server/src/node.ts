@@ -105,6 +105,7 @@ export async function openNode(config: Config): Promise<Node> {
       builder: did,
       meter: metering,
       payerOf: (app, ceiling) => funding.payerOf(app, 'build', ceiling),
+      inUse: async () => (await later.hosting?.releasesInUse()) ?? [],
       record: (receipt) => ledger.record({ topic: recordTopic('release'), document: receipt }),
     })
 

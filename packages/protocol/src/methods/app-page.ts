@@ -10,6 +10,8 @@ const release = z.object({
   commit: z.string(),
   sizeBytes: z.number().int(),
   builtAt: instant,
+  /** When the app stopped keeping its image: the commit can be built again. Null: the image is there. */
+  removedAt: instant.nullable(),
   cost: micros,
 })
 

@@ -30,6 +30,7 @@ import {
   type DeploymentRow,
 } from './queries/deployments.ts'
 import type { BuildLog } from './build-log.ts'
+import type { Images } from './images.ts'
 import { formatReceipt } from './receipt.ts'
 import type { Ran, Sandboxes } from './run-sandbox.ts'
 import { whyStepFailed } from './sentences.ts'
@@ -37,6 +38,7 @@ import { whyStepFailed } from './sentences.ts'
 export interface AttemptDeps {
   readonly sandbox: SandboxClient
   readonly sandboxes: Sandboxes
+  readonly images: Pick<Images, 'pack'>
   readonly outbound: Outbound
   readonly apps: Pick<Apps, 'setAbout'>
   readonly builder: string
@@ -69,7 +71,7 @@ export function openAttempts(
   deps: AttemptDeps,
 ): Attempts {
   const { config, database, clock, diagnostics } = services
-  const { sandbox, sandboxes, outbound, apps, builder } = deps
+  const { sandbox, sandboxes, images, outbound, apps, builder } = deps
 
   const shortOf = (id: string) => id.replaceAll('-', '')
   const scratchOf = (id: string) => `build-${shortOf(id)}`
@@ -196,9 +198,9 @@ export function openAttempts(
     async function pack(fetched: Fetched, plan: Plan): Promise<Built | Failed> {
       const { packPath: path } = plan
       try {
-        const release = await sandbox.pack({ scratch, ...(path !== null && { path }) })
+        const release = await images.pack({ deployment: deployment.id, scratch, path })
         const names = ['git' as const, ...(plan.buildImage === null ? [] : [plan.buildImage]), plan.runImage]
-        const images = await Promise.all(
+        const runtimes = await Promise.all(
           names.map(async (name) => [name, (await sandbox.image({ name })).sha256] as const),
         )
         const parts = {
@@ -207,7 +209,7 @@ export function openAttempts(
           repository: app.url,
           fetched,
           plan,
-          images: Object.fromEntries(images),
+          images: Object.fromEntries(runtimes),
         }
         const receipt = formatReceipt({ ...parts, release, builder, at: clock.now() })
         await endStep(database, { deployment: deployment.id, name: 'build', status: 'done', at: clock.now() })

@@ -12,6 +12,7 @@ import type { Services } from '../services.ts'
 import type { Attempts } from './attempt.ts'
 import { openBuildLog, type BuildLog } from './build-log.ts'
 import { NO_COST, type Costs, type DeploymentCost } from './costs.ts'
+import type { Images } from './images.ts'
 import { failed, type Outcome } from './outcome.ts'
 import {
   deploymentById,
@@ -22,18 +23,19 @@ import {
   updateDeployment,
   type DeploymentRow,
 } from './queries/deployments.ts'
-import { bytesKept, insertRelease, releaseOfDeployment } from './queries/releases.ts'
+import { insertRelease, releaseOfDeployment } from './queries/releases.ts'
 import { problemOf, sizeText } from './sentences.ts'
 
 export interface BuildJobDeps {
   readonly apps: Pick<Apps, 'find'>
   readonly logs: Pick<Logs, 'append'>
-  readonly meter: Pick<Metering, 'openHold' | 'settleBuild' | 'keep'>
+  readonly meter: Pick<Metering, 'openHold' | 'settleBuild'>
   /** Who pays for a build of this app now: its purse if it has the ceiling, the start allowance, or nobody yet. */
   readonly payerOf: (app: string, ceiling: Micros) => Promise<AccountName | null>
   /** Puts a build receipt on the public log; the same bytes once. */
   readonly record: (receipt: string) => Promise<unknown>
   readonly attempts: Attempts
+  readonly images: Pick<Images, 'charge'>
   readonly costs: Costs
   /** For tests: called between any two steps that a kill may separate. */
   readonly crash: (point: string) => void
@@ -50,7 +52,7 @@ export function openBuildJob(
   deps: BuildJobDeps,
 ): (deployment: string, signal: AbortSignal) => Promise<'over' | 'waits'> {
   const { database, clock, events } = services
-  const { meter, costs, crash } = deps
+  const { meter, images, costs, crash } = deps
 
   return async (id, signal) => {
     const row = await deploymentById(database, id)
@@ -117,7 +119,7 @@ export function openBuildJob(
     if (outcome.kind === 'built') {
       await deps.record(outcome.receipt)
       // From here on its place on disk costs rent.
-      await meter.keep({ app: row.app, sizeBytes: await bytesKept(database, row.app, outcome) })
+      await images.charge(row.app)
     }
     crash('recorded')
     const announced = await database.transaction((tx) => announce(tx, { row, outcome, cost, used }))

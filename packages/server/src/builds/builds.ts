@@ -14,6 +14,7 @@ import { openAttempts } from './attempt.ts'
 import { openBuildJob, type BuildJobDeps } from './build-job.ts'
 import { NO_COST, openCosts } from './costs.ts'
 import type { Deployment, Release } from './deployment.ts'
+import { openImages, type ImagesDeps } from './images.ts'
 import {
   beginStep,
   completeStep,
@@ -33,10 +34,12 @@ import { openSandboxes } from './run-sandbox.ts'
 import { failed } from './outcome.ts'
 import { problemOf } from './sentences.ts'
 
-export interface BuildsDeps extends Omit<BuildJobDeps, 'attempts' | 'costs' | 'crash' | 'apps'> {
+export interface BuildsDeps extends Omit<BuildJobDeps, 'attempts' | 'images' | 'costs' | 'crash' | 'apps' | 'meter'> {
   readonly sandbox: SandboxClient
   readonly outbound: Outbound
   readonly apps: Pick<Apps, 'find' | 'setAbout' | 'setRelease'>
+  readonly meter: BuildJobDeps['meter'] & ImagesDeps['meter']
+  readonly inUse: ImagesDeps['inUse']
   readonly priceBook: PriceBook
   /** did:key of the node. */
   readonly builder: string
@@ -71,7 +74,7 @@ export interface Builds {
   running(tx: Transaction, deployment: string, detail: string): Promise<void>
   /** Hosting: it does not start. The app keeps the release it had. */
   startFailed(tx: Transaction, deployment: string, why: { sentence: string; nextStep: string | null }): Promise<void>
-  /** At start: removes what killed builds left, and goes on with what is not finished. */
+  /** At start: removes what killed builds left and images that nobody needs, and goes on with what is not finished. */
   recover(): Promise<void>
 }
 
@@ -84,11 +87,12 @@ const ASK_AGAIN_MS = 5 * 60_000
 
 export function openBuilds(services: Services, deps: BuildsDeps): Builds {
   const { database, clock, events, jobs } = services
-  const { apps, sandbox, outbound, builder, priceBook } = deps
+  const { apps, sandbox, outbound, builder, priceBook, crash = () => undefined } = deps
   const sandboxes = openSandboxes(services, { sandbox, outbound })
-  const attempts = openAttempts(services, { sandbox, sandboxes, outbound, apps, builder })
+  const images = openImages(services, { ...deps, crash })
+  const attempts = openAttempts(services, { sandbox, sandboxes, images, outbound, apps, builder })
   const costs = openCosts(database, { priceBook, cpuNs: BUILD_CPU_NS })
-  const build = openBuildJob(services, { ...deps, attempts, costs, crash: deps.crash ?? (() => undefined) })
+  const build = openBuildJob(services, { ...deps, attempts, images, costs, crash })
 
   const enqueue = (tx: Pick<Transaction, 'query'>, deployment: string, runAt = clock.now()) =>
     jobs.enqueue(tx, 'build', { deployment }, { key: deployment, runAt })
@@ -154,6 +158,7 @@ export function openBuilds(services: Services, deps: BuildsDeps): Builds {
       await updateDeployment(tx, id, { status: 'running', endedAt: at })
       await replaceOthers(tx, row, at)
       await apps.setRelease(tx, row.app, row.release)
+      await images.tidySoon(tx)
     },
     async startFailed(tx, id, { sentence, nextStep }) {
       const row = await deploymentById(tx, id)
@@ -168,6 +173,7 @@ export function openBuilds(services: Services, deps: BuildsDeps): Builds {
       const unfinished = await unfinishedDeployments(database)
       await sandboxes.removeLeft()
       for (const id of unfinished) await enqueue(database, id)
+      await images.tidySoon(database)
     },
   }
 }

@@ -55,5 +55,7 @@ export interface Release {
   /** The build receipt, JSON: what was built from what by whom. Its exact bytes are recorded on the ledger. */
   readonly receipt: string
   readonly builtAt: Date
+  /** When its app stopped keeping the image, which its commit would have to be built for again; null: it is kept. */
+  readonly removedAt: Date | null
   readonly cost: Micros
 }

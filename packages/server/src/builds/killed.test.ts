@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { fileURLToPath } from 'node:url'
 import type { App } from '../apps/index.ts'
 import { accountOf } from '../metering/index.ts'
-import type { Orders } from './testing/killed-builder.ts'
+import { live } from './testing/life.ts'
 import { BUILDER, MONEY, openBuildBench, openBuilder, type Builder } from './testing.ts'
 
 const scale = Number(process.env['TEST_SCALE'] ?? 1)
@@ -73,25 +71,6 @@ test('a node that is killed at any moment of a build goes on with it: one releas
     await node.close()
   }
 })
-
-/** A life of the node: until it dies at its point, or is killed from outside. */
-async function live(orders: Orders, afterMs: number): Promise<void> {
-  const child = spawn(
-    process.execPath,
-    [fileURLToPath(new URL('testing/killed-builder.ts', import.meta.url)), JSON.stringify(orders)],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.stdout.on('data', (chunk: Buffer) => {
-    if (orders.point === 'none' && chunk.includes('open')) setTimeout(() => child.kill('SIGKILL'), afterMs)
-  })
-  const tooLong = setTimeout(() => child.kill('SIGTERM'), 60_000)
-  await ended
-  clearTimeout(tooLong)
-  assert.equal(child.signalCode, 'SIGKILL', `the child came to ${orders.point}`)
-}
 
 async function ended(node: Builder, id: string) {
   for (;;) {

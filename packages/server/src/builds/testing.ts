@@ -79,6 +79,10 @@ export async function openBuilder(place: Place, crash?: (point: string) => void)
       if ((await accounts.balance(accountOf.purse(app))).available >= ceiling) return accountOf.purse(app)
       return (await metering.allowanceForBuild(app)) > 0n ? ALLOWANCE : null
     },
+    async inUse() {
+      const rows = await database.query<{ release: string }>(`select release from instance where state <> 'gone'`)
+      return rows.map(({ release }) => release)
+    },
     priceBook: DEFAULT_PRICE_BOOK,
     builder: BUILDER,
     record: (document) => ledger.record({ topic: recordTopic('release'), document }),

@@ -31,6 +31,8 @@ export interface Hosting {
   /** Makes what runs what should run, now. */
   keep(app: string): Promise<void>
   instances(app: string): Promise<Shown[]>
+  /** SHA-256 of the releases that have a sandbox now, or may have. */
+  releasesInUse(): Promise<string[]>
   /** Of each app: what it does just now. */
   activities(apps: readonly string[]): Promise<ReadonlyMap<string, Activity>>
   /** After a start: takes over what still runs, ends what should not, starts what should. */
@@ -215,6 +217,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
         })),
       )
     },
+    releasesInUse: async () => [...new Set((await liveInstances(database)).map(({ release }) => release))],
     async activities(ids) {
       const found = new Map<string, Activity>()
       const rows = await liveInstances(database)

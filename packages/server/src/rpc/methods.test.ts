@@ -74,6 +74,7 @@ async function withNode(work: (node: TestNode) => Promise<void>): Promise<void> 
     logs,
     meter: metering,
     payerOf: (app, ceiling) => funding.payerOf(app, 'build', ceiling),
+    inUse: async () => [],
     priceBook,
     builder: identity.node.did,
     record: async () => undefined,

@@ -153,6 +153,7 @@ export const app: App = {
     commit: ['4f9c1e7b', 'b2206aa1', '90e1d4c3'][14 - number]!,
     sizeBytes: 8_600_000 + number * 1000,
     builtAt: days(number - 17),
+    removedAt: number === 12 ? days(-1) : null,
     cost: BigInt(30_000 + number * 71),
   })),
   instances: [

@@ -262,6 +262,13 @@ test('an app that nobody has paid for says so, instead of a date that nobody pai
   assert.match(String(badge(app, f.NOW)), /not paid yet: anyone can/)
 })
 
+test('a release whose image was removed says so', () => {
+  const said = String(appPage({ app: f.app, pay: f.payForm, log: [], notice: null, adminToken: null }, f.frame)).match(
+    /image removed/g,
+  )
+  assert.equal(said?.length, f.app.releases.filter(({ removedAt }) => removedAt !== null).length)
+})
+
 test('what an amount buys is rounded down', () => {
   const words = (buysSeconds: number | null, more: boolean) => buys({ buysSeconds }, more).replaceAll('\u00a0', ' ')
   assert.equal(words(8 * 86_400 - 1, true), '7 more days')

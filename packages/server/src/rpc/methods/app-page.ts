@@ -77,12 +77,13 @@ export async function appPage(app: Record, { at, caller }: Pick<Call, 'at' | 'ca
     costs: meanDay(days, purse.costPerDay ?? 0n),
     days: used.map(({ day, costs, income }) => ({ day, costs: [...costs], income })),
     deployment: latest === null ? null : deploymentOf(latest, app),
-    releases: releases.map(({ number, sha256, commit, sizeBytes, builtAt, cost }) => ({
+    releases: releases.map(({ number, sha256, commit, sizeBytes, builtAt, removedAt, cost }) => ({
       number,
       sha256,
       commit,
       sizeBytes,
       builtAt,
+      removedAt,
       cost,
     })),
     instances: [...instances],

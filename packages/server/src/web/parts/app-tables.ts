@@ -46,7 +46,10 @@ export function releasesTable(releases: App['releases']): Html {
         (release) =>
           html`<tr>
             <td><b>${release.number}</b></td>
-            <td><code>${commit(release.commit)}</code><small>${day(release.builtAt)}</small></td>
+            <td>
+              <code>${commit(release.commit)}</code
+              ><small>${day(release.builtAt)}${release.removedAt === null ? '' : ', image removed'}</small>
+            </td>
             <td class="wide"><code title="sha256:${release.sha256}">${hash(release.sha256)}</code></td>
             <td class="r wide">${bytes(release.sizeBytes)}</td>
             <td class="r">${formatDecimals(release.cost, decimals)}</td>
