@@ -17,8 +17,31 @@ export interface Door {
 /** `none`: replies only. Doors: those addresses too. `internet`: public addresses, bytes counted. */
 export type Network = 'none' | { readonly doors: readonly Door[] } | 'internet'
 
-export const imageNames = ['node-24', 'node-26', 'static', 'build-24', 'build-26', 'git'] as const
+export const imageNames = [
+  'node-24',
+  'node-26',
+  'static',
+  'python',
+  'postgres',
+  'base',
+  'build-24',
+  'build-26',
+  'build-python',
+  'git',
+] as const
 export type ImageName = (typeof imageNames)[number]
+
+/**
+ * What else a sandbox sees at `at`: `/data`, or a path below `/data/`, `/run/` or `/app/`, none of them below another.
+ * Folders on the way are made; below /app, a link on the way that the release or the build planted is refused.
+ */
+export type Mount =
+  /** A durable disk of the same owner. */
+  | { readonly kind: 'volume'; readonly id: string; readonly at: string; readonly readOnly?: boolean }
+  /** A small folder in memory that all sandboxes that name it see: for unix sockets. It goes with the last of them. */
+  | { readonly kind: 'share'; readonly id: string; readonly at: string }
+  /** An archive, as a file that can be read. */
+  | { readonly kind: 'archive'; readonly id: string; readonly at: string }
 
 export interface SandboxSpec {
   /** `[a-z0-9-]{1,48}`, chosen by the caller. */
@@ -29,6 +52,10 @@ export interface SandboxSpec {
   readonly release?: string
   /** Id of a scratch disk: it appears at /app, writable and kept, instead of a release. */
   readonly scratch?: string
+  /** At most 8. */
+  readonly mounts?: readonly Mount[]
+  /** Whose sandbox it is, `[a-z0-9-]{1,48}`: a volume is mounted for its own owner only. */
+  readonly owner?: string
   /** Size of the ephemeral disk that takes writes to /app (above the release) and /tmp; full is ENOSPC. */
   readonly writableBytes: number
   readonly argv: readonly string[]
@@ -101,6 +128,23 @@ export interface Release {
   readonly sizeBytes: number
 }
 
+/** A durable disk. Inside, files belong to the ids that made them, whichever sandbox of the owner that was. */
+export interface Volume {
+  readonly id: string
+  readonly owner: string
+  /** Full is ENOSPC. */
+  readonly sizeBytes: number
+  /** Blocks that it takes on the host's disk now; what the app deletes is given back. */
+  readonly usedBytes: number
+}
+
+/** One file, kept. */
+export interface Archive {
+  readonly id: string
+  readonly sha256: string
+  readonly sizeBytes: number
+}
+
 /** Input and result of each verb, as types; `daemon/validate.ts` is the same table at run time. */
 export interface Verbs {
   probe: { input: Record<string, never>; result: Capabilities }
@@ -113,9 +157,16 @@ export interface Verbs {
   limit: { input: { id: string; cpuPercent: number }; result: Sandbox }
   remove: { input: { id: string }; result: null }
   wait: { input: { id: string; timeoutMs: number }; result: Exit | null }
-  scratch: { input: { id: string; sizeBytes: number }; result: null }
+  volume: { input: { id: string; owner: string; sizeBytes: number }; result: Volume }
+  volumes: { input: Record<string, never>; result: Volume[] }
+  copyVolume: { input: { from: string; to: string }; result: Volume }
+  removeVolume: { input: { id: string }; result: null }
+  keepArchive: { input: { scratch: string; path: string; id: string }; result: Archive }
+  archives: { input: Record<string, never>; result: Archive[] }
+  removeArchive: { input: { id: string }; result: null }
+  scratch: { input: { id: string; sizeBytes: number; base?: string }; result: null }
   removeScratch: { input: { id: string }; result: null }
-  pack: { input: { scratch: string; path?: string }; result: Release }
+  pack: { input: { scratch: string; path?: string; only?: string }; result: Release }
   releases: { input: Record<string, never>; result: Release[] }
   removeRelease: { input: { sha256: string }; result: null }
   image: { input: { name: ImageName }; result: { sha256: string } }
@@ -129,7 +180,7 @@ export type WireReading = {
 }
 
 /**
- * `invalid`: the request can never work. `missing`: no such sandbox, scratch or release. `conflict`: the id
+ * `invalid`: the request can never work. `missing`: no such sandbox, disk, release or archive. `conflict`: the id
  * is taken by something else, or the thing is in use. `no-room`: disk or addresses are used up.
  * `failed`: a tool or the kernel refused; the message holds its words.
  */
@@ -142,3 +193,4 @@ export const maxLineBytes = 1024 * 1024
 export const socketName = 'sandboxd.sock'
 export const logsFolder = 'logs'
 export const releasesFolder = 'releases'
+export const archivesFolder = 'archives'

@@ -5,8 +5,9 @@
 import { dirname, join } from 'node:path'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import { logsFolder, maxLineBytes, releasesFolder } from '../verbs.ts'
+import { archivesFolder, logsFolder, maxLineBytes, releasesFolder } from '../verbs.ts'
 import type {
+  Archive,
   Capabilities,
   ErrorCode,
   Exit,
@@ -17,6 +18,7 @@ import type {
   SandboxSpec,
   Verb,
   Verbs,
+  Volume,
   WireReading,
 } from '../verbs.ts'
 
@@ -41,9 +43,24 @@ export interface SandboxClient {
   /** What the sandbox printed: a k8s-file log that starts over when it is full, gone when it is removed. */
   logPath(id: string): string
   releasePath(sha256: string): string
-  scratch(input: { id: string; sizeBytes: number }): Promise<void>
+  /** Its manifest: one line per file, `<mode> <sha256 or -> <size> <path>`, sorted by path. */
+  filesPath(sha256: string): string
+  archivePath(id: string): string
+  /** Makes it, or makes it larger; it never shrinks. */
+  volume(input: { id: string; owner: string; sizeBytes: number }): Promise<Volume>
+  volumes(): Promise<Volume[]>
+  /** Each sandbox that has `from` mounted must be frozen or ended. `to` is replaced once the copy is whole. */
+  copyVolume(input: { from: string; to: string }): Promise<Volume>
+  removeVolume(input: { id: string }): Promise<void>
+  /** Keeps one file of a scratch disk; an id that exists is returned as it is. */
+  keepArchive(input: { scratch: string; path: string; id: string }): Promise<Archive>
+  archives(): Promise<Archive[]>
+  removeArchive(input: { id: string }): Promise<void>
+  /** With a base, /app starts as the files of that release. */
+  scratch(input: { id: string; sizeBytes: number; base?: string }): Promise<void>
   removeScratch(input: { id: string }): Promise<void>
-  pack(input: { scratch: string; path?: string }): Promise<Release>
+  /** `only`: the folders of that name and nothing else, each where it was. */
+  pack(input: { scratch: string; path?: string; only?: string }): Promise<Release>
   releases(): Promise<Release[]>
   removeRelease(input: { sha256: string }): Promise<void>
   image(input: { name: ImageName }): Promise<{ sha256: string }>
@@ -152,6 +169,15 @@ export function sandboxClient({ socket: path }: { socket: string }): SandboxClie
     wait: (input) => call('wait', input),
     logPath: (id) => join(root, logsFolder, `${id}.log`),
     releasePath: (sha256) => join(root, releasesFolder, `${sha256}.sqfs`),
+    filesPath: (sha256) => join(root, releasesFolder, `${sha256}.files`),
+    archivePath: (id) => join(root, archivesFolder, id),
+    volume: (input) => call('volume', input),
+    volumes: () => call('volumes', {}),
+    copyVolume: (input) => call('copyVolume', input),
+    removeVolume: async (input) => void (await call('removeVolume', input)),
+    keepArchive: (input) => call('keepArchive', input),
+    archives: () => call('archives', {}),
+    removeArchive: async (input) => void (await call('removeArchive', input)),
     scratch: async (input) => void (await call('scratch', input)),
     removeScratch: async (input) => void (await call('removeScratch', input)),
     pack: (input) => call('pack', input),

@@ -49,6 +49,10 @@ const nodeLibraries = ['libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1']
 
 export const recipes: { readonly [N in ImageName]: Recipe } = {
   static: { debian: base, withDependencies: [] },
+  base: { debian: base, withDependencies: ['tar', 'gzip'] },
+  python: { debian: base, withDependencies: ['python3'] },
+  'build-python': { debian: base, withDependencies: ['python3', 'python3-pip', 'python3-venv'] },
+  postgres: { debian: base, withDependencies: ['postgresql'] },
   'node-24': { debian: [...base, ...nodeLibraries], withDependencies: [], node: node24 },
   'node-26': { debian: [...base, ...nodeLibraries], withDependencies: [], node: node26 },
   'build-24': { debian: [...base, ...nodeLibraries], withDependencies: [], node: node24, npm },

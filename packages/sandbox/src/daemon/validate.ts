@@ -3,7 +3,7 @@
  * nothing that is not in this file reaches a tool or a path.
  */
 import { imageNames } from '../verbs.ts'
-import type { Network, SandboxSpec, Verb, Verbs } from '../verbs.ts'
+import type { Mount, Network, SandboxSpec, Verb, Verbs } from '../verbs.ts'
 import { Refusal } from './refuse.ts'
 
 type Reader<T> = (value: unknown, at: string) => T
@@ -12,6 +12,7 @@ const maxArguments = 256
 const maxVariables = 512
 const maxTextBytes = 128 * 1024
 const maxDoors = 16
+const maxMounts = 8
 
 const text =
   (pattern: RegExp, what: string): Reader<string> =>
@@ -24,6 +25,8 @@ const whole =
     typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max
       ? value
       : refuse(at, `a whole number from ${min} to ${max}`)
+
+const flag: Reader<boolean> = (value, at) => (typeof value === 'boolean' ? value : refuse(at, 'true or false'))
 
 const oneOf =
   <T extends string>(words: readonly T[]): Reader<T> =>
@@ -71,7 +74,11 @@ const inside = text(/^\/(?:[^\0]{0,1023})$/, 'an absolute path inside the sandbo
 const ipv4 = text(/^\d{1,3}(?:\.\d{1,3}){3}$/, 'an IPv4 address')
 /** A folder below a disk's top: no empty, `.` or `..` part. What the parts are is checked on the disk. */
 const below = text(/^(?!\.{1,2}(?:\/|$))[^\0/]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[^\0/]{1,255}){0,31}$/, 'a relative path')
+/** One name of a file or folder. */
+const part = text(/^(?!\.{1,2}$)[^\0/]{1,255}$/, 'a name')
 const bytes = whole(1024 * 1024, 2 ** 43)
+/** ext4 with a journal is no use below this. */
+const volumeBytes = whole(16 * 1024 * 1024, 2 ** 43)
 const cpuPercent = whole(1, 6400)
 
 const environment: Reader<Record<string, string>> = (value, at) => {
@@ -90,11 +97,37 @@ const doors = fields<Exclude<Network, string>>({
 })
 const network: Reader<Network> = (value, at) => (value === 'none' || value === 'internet' ? value : doors(value, at))
 
+/** Where images and the host's own mounts have nothing. */
+const mountPoint: Reader<string> = (value, at) => {
+  const path = text(/^\/(?:data|(?:data|run|app)\/[^\0]{1,250})$/, '/data or a path below /data, /run or /app')(
+    value,
+    at,
+  )
+  below(path.slice(1), at)
+  return path
+}
+
+type MountOf<K extends Mount['kind']> = Extract<Mount, { kind: K }>
+const mounts: { [K in Mount['kind']]: Reader<MountOf<K>> } = {
+  volume: fields<MountOf<'volume'>>({
+    kind: oneOf(['volume']),
+    id,
+    at: mountPoint,
+    readOnly: optional(flag) as Reader<boolean>,
+  }),
+  share: fields<MountOf<'share'>>({ kind: oneOf(['share']), id, at: mountPoint }),
+  archive: fields<MountOf<'archive'>>({ kind: oneOf(['archive']), id, at: mountPoint }),
+}
+const mount: Reader<Mount> = (value, at) =>
+  mounts[oneOf(['volume', 'share', 'archive'])(plain(value, at)['kind'], `${at}.kind`)](value, at)
+
 const spec = fields<SandboxSpec>({
   id,
   image: oneOf(imageNames),
   release: optional(sha256) as Reader<string>,
   scratch: optional(id) as Reader<string>,
+  mounts: optional(list(mount, maxMounts)) as Reader<Mount[]>,
+  owner: optional(id) as Reader<string>,
   writableBytes: bytes,
   argv: list(argument, maxArguments),
   env: environment,
@@ -112,6 +145,13 @@ const start: Reader<SandboxSpec> = (value, at) => {
   const given = spec(value, at)
   if (given.argv.length === 0) refuse(`${at}.argv`, 'a command')
   if (given.release !== undefined && given.scratch !== undefined) refuse(at, 'with a release or a scratch, not both')
+  const points = (given.mounts ?? []).map((each) => each.at)
+  points.forEach((one, index) => {
+    if (points.some((other, another) => another !== index && `${one}/`.startsWith(`${other}/`)))
+      refuse(`${at}.mounts[${index}].at`, 'at no other mount, nor below one')
+  })
+  if (given.owner === undefined && given.mounts?.some(({ kind }) => kind === 'volume'))
+    refuse(`${at}.owner`, 'the owner of its volumes')
   if (Buffer.byteLength(JSON.stringify([given.argv, given.env])) > maxTextBytes)
     refuse(at, `with at most ${maxTextBytes} bytes of arguments and variables`)
   return given
@@ -119,6 +159,11 @@ const start: Reader<SandboxSpec> = (value, at) => {
 
 const nothing = fields<Record<string, never>>({})
 const justId = fields<{ id: string }>({ id })
+
+const copyVolume: Reader<Verbs['copyVolume']['input']> = (value, at) => {
+  const given = fields<Verbs['copyVolume']['input']>({ from: id, to: id })(value, at)
+  return given.from === given.to ? refuse(`${at}.to`, 'another volume') : given
+}
 
 const readers: { [V in Verb]: Reader<Verbs[V]['input']> } = {
   probe: nothing,
@@ -131,9 +176,20 @@ const readers: { [V in Verb]: Reader<Verbs[V]['input']> } = {
   limit: fields({ id, cpuPercent }),
   remove: justId,
   wait: fields({ id, timeoutMs: whole(0, 600_000) }),
-  scratch: fields({ id, sizeBytes: bytes }),
+  volume: fields({ id, owner: id, sizeBytes: volumeBytes }),
+  volumes: nothing,
+  copyVolume,
+  removeVolume: justId,
+  keepArchive: fields({ scratch: id, path: below, id }),
+  archives: nothing,
+  removeArchive: justId,
+  scratch: fields<Verbs['scratch']['input']>({ id, sizeBytes: bytes, base: optional(sha256) as Reader<string> }),
   removeScratch: justId,
-  pack: fields<Verbs['pack']['input']>({ scratch: id, path: optional(below) as Reader<string> }),
+  pack: fields<Verbs['pack']['input']>({
+    scratch: id,
+    path: optional(below) as Reader<string>,
+    only: optional(part) as Reader<string>,
+  }),
   releases: nothing,
   removeRelease: fields({ sha256 }),
   image: fields({ name: oneOf(imageNames) }),

@@ -24,6 +24,8 @@ export interface Parts {
   readonly numbers: Numbers
 }
 
+const notYet = () => Promise.reject(new Refusal('failed', 'this verb is not there yet'))
+
 export function handlers({ at, cgroups, capacity, sandboxes, scratches, locks, numbers }: Parts): Handlers {
   const scratchLock = <T>(id: string, work: () => Promise<T>) => locks.hold(`scratch ${id}`, work)
 
@@ -69,6 +71,13 @@ export function handlers({ at, cgroups, capacity, sandboxes, scratches, locks, n
       return null
     },
     wait: (input) => sandboxes.wait(input),
+    volume: notYet,
+    volumes: notYet,
+    copyVolume: notYet,
+    removeVolume: notYet,
+    keepArchive: notYet,
+    archives: notYet,
+    removeArchive: notYet,
     scratch: ({ id, sizeBytes }) =>
       scratchLock(id, async () => {
         const found = scratches.get(id)
