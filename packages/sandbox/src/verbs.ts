@@ -186,7 +186,7 @@ export type WireReading = {
  */
 export type ErrorCode = 'invalid' | 'missing' | 'conflict' | 'no-room' | 'failed'
 
-/** One request or answer may be this long, newline included; a longer line closes the connection. */
+/** One request may be this long, newline included; a longer line closes the connection. */
 export const maxLineBytes = 1024 * 1024
 
 /** File name of the socket and folders below the daemon's root that the node may read. */

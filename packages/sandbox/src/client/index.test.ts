@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { openTestSandbox, spec } from '../testing.ts'
 import { sandboxClient, SandboxUnavailable } from './index.ts'
@@ -35,4 +38,24 @@ test('a closed client says so, also to who is waiting', async () => {
   client.close()
   await assert.rejects(waiting, SandboxUnavailable)
   await assert.rejects(client.list(), SandboxUnavailable)
+})
+
+test('an answer that was torn is asked for again on another connection', async () => {
+  const folder = mkdtempSync('/tmp/perennial-client-')
+  const socket = join(folder, 'sandboxd.sock')
+  let connections = 0
+  const server = createServer((peer) => {
+    const isFirst = ++connections === 1
+    peer.on('data', () => peer.write(isFirst ? '{"id":1,"res\n' : '{"id":1,"result":[]}\n'))
+  })
+  await new Promise<void>((resolve) => server.listen(socket, resolve))
+  const client = sandboxClient({ socket })
+  try {
+    assert.deepEqual(await client.list(), [])
+    assert.equal(connections, 2)
+  } finally {
+    client.close()
+    server.close()
+    rmSync(folder, { recursive: true })
+  }
 })

@@ -124,8 +124,9 @@ export function sandboxClient({ socket: path }: { socket: string }): SandboxClie
     socket.on('data', (chunk: string) => {
       const lines = (buffered + chunk).split('\n')
       buffered = lines.pop() ?? ''
-      for (const line of lines) answer(line)
-      if (calls.size === 0) socket.unref()
+      // Calls that were under way are asked again on the next connection.
+      if (!lines.every(answer)) socket.destroy(new Error('it sent a line that is no answer'))
+      else if (calls.size === 0) socket.unref()
     })
     let reason = 'the daemon closed the connection'
     socket.on('error', (error) => {
@@ -138,13 +139,17 @@ export function sandboxClient({ socket: path }: { socket: string }): SandboxClie
     for (const { line } of calls.values()) socket.write(line)
   }
 
-  function answer(line: string): void {
-    const message = JSON.parse(line) as { id: number; result?: unknown; error?: { code: ErrorCode; message: string } }
-    const found = calls.get(message.id)
-    if (!found) return
-    calls.delete(message.id)
+  /** Whether the line is an answer at all. */
+  function answer(line: string): boolean {
+    const message = parse(line)
+    if (!message) return false
+    const id = message.id ?? 0
+    const found = calls.get(id)
+    if (!found) return true
+    calls.delete(id)
     if (message.error) found.reject(new SandboxRefused(message.error.code, message.error.message))
     else found.resolve(message.result)
+    return true
   }
 
   function lost(reason: string): void {
@@ -200,5 +205,22 @@ function reading(wire: WireReading): Reading {
     memoryBytes: BigInt(wire.memoryBytes),
     egressBytes: BigInt(wire.egressBytes),
     diskBytes: BigInt(wire.diskBytes),
+  }
+}
+
+interface Answer {
+  /** Null answers a line in which the daemon found none. */
+  readonly id: number | null
+  readonly result?: unknown
+  readonly error?: { readonly code: ErrorCode; readonly message: string }
+}
+
+/** Undefined for a torn line, as of a daemon that was killed, and for what is no answer. */
+function parse(line: string): Answer | undefined {
+  try {
+    const answer = JSON.parse(line) as Answer | null
+    return typeof answer?.id === 'number' || answer?.id === null ? answer : undefined
+  } catch {
+    return undefined
   }
 }

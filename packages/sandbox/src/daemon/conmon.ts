@@ -51,7 +51,7 @@ export function createContainer(
       text += chunk
       if (!text.includes('\n')) return
       pipe.destroy()
-      const answer = createAnswer(text)
+      const answer = createAnswer(text.slice(0, text.indexOf('\n')))
       if (answer.pid === undefined) return fail(`${id} could not be created: ${answer.complaint}`)
       clearTimeout(timer)
       resolve(answer.pid)
@@ -62,10 +62,17 @@ export function createContainer(
 }
 
 /** `{"pid":123}`, or `{"pid":-1,"message":"…"}` with what crun printed. */
-function createAnswer(text: string): { pid?: number; complaint: string } {
-  const answer = JSON.parse(text.slice(0, text.indexOf('\n'))) as { pid?: number; data?: number; message?: string }
-  const pid = answer.pid ?? answer.data ?? -1
-  return { ...(pid > 0 && { pid }), complaint: (answer.message ?? 'no reason given').trim() }
+export function createAnswer(line: string): { pid?: number; complaint: string } {
+  let answer: { pid?: unknown; data?: unknown; message?: unknown } | null
+  try {
+    answer = JSON.parse(line) as typeof answer
+  } catch {
+    return { complaint: `conmon answered ${line.slice(0, 200)}` }
+  }
+  const pid = Number(answer?.pid ?? answer?.data)
+  const { message } = answer ?? {}
+  const complaint = typeof message === 'string' ? message.trim() : 'no reason given'
+  return { ...(Number.isSafeInteger(pid) && pid > 0 && { pid }), complaint }
 }
 
 export async function startContainer(at: Instance, id: string): Promise<void> {
