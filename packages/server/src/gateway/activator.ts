@@ -45,7 +45,13 @@ export interface Activator {
 export async function openActivator(options: ActivatorOptions): Promise<Activator> {
   const server = createServer({ maxHeaderSize: 32 * 1024, requestTimeout: 0, keepAliveTimeout: 75_000 })
   server.on('request', (incoming, response) => void answer(options, incoming, response))
-  server.on('upgrade', (incoming, client, head) => void answerUpgrade(options, incoming, client, head))
+  /** Upgraded connections, which the server does not know any more; each until it is closed. */
+  const upgraded = new Set<Duplex>()
+  server.on('upgrade', (incoming, client, head) => {
+    upgraded.add(client)
+    client.on('close', () => upgraded.delete(client))
+    void answerUpgrade(options, incoming, client, head)
+  })
   await rm(options.socketPath, { force: true })
   await listen(server, options.socketPath)
   await chmod(options.socketPath, 0o600)
@@ -54,6 +60,7 @@ export async function openActivator(options: ActivatorOptions): Promise<Activato
       new Promise((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()
+        for (const client of upgraded) client.destroy()
       }),
   }
 }

@@ -2,7 +2,8 @@
  * Passes one request, or one upgrade, on to an app, streaming both ways.
  *
  * Used only for the requests that an app is woken by: each gets a connection of its own, so there is no idle one that
- * the app could have closed while it slept. Headers go on as HAProxy sent them, less what belongs to this hop.
+ * the app could have closed while it slept. Headers go on as HAProxy sent them, less what belongs to this hop. Neither
+ * side is read faster than the other takes it, and when the visitor leaves, the app is told at once: its request ends.
  */
 import { request, ServerResponse, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
@@ -20,7 +21,8 @@ export class AppUnreachable extends Error {
 
 /** Resolves when the answer has gone out whole, or broke off on the way like the app's own would. */
 export async function passOn(incoming: IncomingMessage, response: ServerResponse, to: Endpoint): Promise<void> {
-  const socket = await dial(to)
+  const socket = await dial(to, response)
+  if (!socket) return
   await new Promise<void>((resolve, reject) => {
     const outgoing = request({
       createConnection: () => socket,
@@ -34,12 +36,14 @@ export async function passOn(incoming: IncomingMessage, response: ServerResponse
       answer.pipe(response)
       answer.on('error', () => response.destroy())
     })
+    // Once it answers, whether its answer came whole is for the answer to say: an app need not read all that is sent.
     outgoing.on('error', (cause) => {
-      if (response.headersSent) response.destroy()
-      else reject(new AppUnreachable(`the app at ${to.address}:${to.port} broke off`, { cause }))
+      if (!response.headersSent) reject(new AppUnreachable(`the app at ${to.address}:${to.port} broke off`, { cause }))
     })
     response.on('close', () => {
       socket.destroy()
+      // What the visitor still sends is for nobody, and would stand before HAProxy's next request.
+      if (!incoming.complete) incoming.destroy()
       resolve()
     })
     incoming.pipe(outgoing)
@@ -57,7 +61,8 @@ export async function passUpgrade(
   head: Buffer,
   to: Endpoint,
 ): Promise<void> {
-  const socket = await dial(to)
+  const socket = await dial(to, client)
+  if (!socket) return
   await new Promise<void>((resolve, reject) => {
     const outgoing = request({
       createConnection: () => socket,
@@ -111,11 +116,15 @@ function join(one: Duplex, other: Duplex): void {
   }
 }
 
-/** A refused connection is tried again for a second: an app may still be between two of its own processes. */
-async function dial({ address, port }: Endpoint): Promise<ReturnType<typeof connect>> {
+/**
+ * A refused connection is tried again for a second: an app may still be between two of its own processes. Null when
+ * the visitor has left meanwhile: no request begins that nobody waits for.
+ */
+async function dial({ address, port }: Endpoint, visitor: { readonly destroyed: boolean }): Promise<Socket | null> {
   for (let attempt = 1; ; attempt++) {
+    if (visitor.destroyed) return null
     try {
-      return await new Promise((resolve, reject) => {
+      const connected = await new Promise<Socket>((resolve, reject) => {
         const socket = connect({ host: address, port, noDelay: true, timeout: 2000 })
         socket.once('connect', () => {
           socket.off('error', reject)
@@ -125,6 +134,8 @@ async function dial({ address, port }: Endpoint): Promise<ReturnType<typeof conn
         socket.once('error', reject)
         socket.once('timeout', () => socket.destroy(new Error('no answer to a connection within 2 s')))
       })
+      if (!visitor.destroyed) return connected
+      connected.destroy()
     } catch (cause) {
       if (attempt === CONNECT_TRIES)
         throw new AppUnreachable(`the app at ${address}:${port} takes no connection`, { cause })

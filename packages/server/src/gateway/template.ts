@@ -83,6 +83,8 @@ defaults
   option contstats
   option idle-close-on-response
   option redispatch 1
+  # Who leaves before the answer ends the request at the app, too. A client that closes its sending side has left.
+  option abortonclose
   retries 3
   retry-on conn-failure
   http-reuse safe
