@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import fc from 'fast-check'
-import { openOutput, readOutput } from './output.ts'
+import { openOutput, openRecords, readOutput } from './output.ts'
 
 const runs = 100 * Number(process.env['TEST_SCALE'] ?? 1)
 const folder = mkdtempSync(join(tmpdir(), 'perennial-output-'))
@@ -28,6 +28,28 @@ test('lines are read as they come, parts of a long line put together', async () 
   await output.close()
 })
 
+test('a letter that the log cut in two is one letter, whatever the other stream prints in between', async () => {
+  const path = join(folder, 'letter.log')
+  const [before, after] = [record('gr\xc3', 'P'), record('\xbc\xc3\x9fe')]
+  writeFileSync(path, before + record('err', 'F', 'stderr') + after, 'latin1')
+  assert.deepEqual(texts(await readOutput(path)), ['err', 'grüße'])
+})
+
+test('a reader that takes over goes on where the earlier one was, in the same file only', async () => {
+  const path = join(folder, 'place.log')
+  writeFileSync(path, record('one') + record('two').slice(0, 30))
+  const first = openRecords(path)
+  const [one] = await first.read()
+  appendFileSync(path, record('two').slice(30))
+  const second = openRecords(path, one?.place)
+  assert.deepEqual(texts(await second.read()), ['two'])
+  writeFileSync(`${path}.tmp`, record('three'))
+  renameSync(`${path}.tmp`, path)
+  const third = openRecords(path, one?.place)
+  assert.deepEqual(texts(await third.read()), ['three'])
+  for (const reader of [first, second, third]) await reader.close()
+})
+
 test('when the log begins anew, what was not read of the old one is read first', async () => {
   const path = join(folder, 'b.log')
   writeFileSync(path, record('one'))
@@ -36,7 +58,7 @@ test('when the log begins anew, what was not read of the old one is read first',
   appendFileSync(path, record('two'))
   writeFileSync(`${path}.tmp`, record('three'))
   renameSync(`${path}.tmp`, path)
-  assert.deepEqual(texts(await output.read()), ['two', 'three'])
+  assert.deepEqual([...texts(await output.read()), ...texts(await output.read())], ['two', 'three'])
   await output.close()
 })
 

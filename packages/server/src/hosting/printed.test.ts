@@ -10,7 +10,8 @@ import { openDiagnostics } from '../diagnostics.ts'
 import { openEvents } from '../events.ts'
 import { openJobs } from '../jobs.ts'
 import { serverDatabase } from '../testing.ts'
-import { openPrinted, parse, type PrintedPlace } from './printed.ts'
+import { parseRecord, type LogPlace } from '../output.ts'
+import { openPrinted } from './printed.ts'
 
 const scale = Number(process.env['TEST_SCALE'] ?? 1)
 const line = (text: string, { stream = 'stdout', tag = 'F' } = {}) =>
@@ -72,6 +73,32 @@ test('a line in parts is one line, and last words without an end count', async (
   assert.deepEqual(await log.texts(), ['a long line', 'asked:', 'trouble', 'fatal'])
 })
 
+test('a letter that the log cut in two is one letter', async () => {
+  await using log = await openTestLog()
+  const [before, after] = ['gr\xc3', '\xbc\xc3\x9fe']
+  await log.print(line(before, { tag: 'P' }) + line(after))
+  await log.carry()
+  assert.deepEqual(await log.texts(), ['grüße'])
+})
+
+test('what was read and could not be stored is read again', async () => {
+  await using log = await openTestLog()
+  await log.print(line('one'))
+  await log.carry()
+  await log.print(line('two') + line('thr', { tag: 'P' }))
+  await assert.rejects(log.carry({ refused: true }), /the log is away/)
+  await log.print(line('ee'))
+  await log.carry()
+  assert.deepEqual(await log.texts(), ['one', 'two', 'three'])
+})
+
+test('a line that never ends is cut, and stored while it goes on', async () => {
+  await using log = await openTestLog()
+  for (let part = 0; part < 20; part++) await log.print(line('x'.repeat(8000), { tag: 'P' }))
+  await log.carry()
+  assert.equal((await log.texts()).length, 2)
+})
+
 test('bytes that are no log line are passed over, and never an error', async () => {
   await using log = await openTestLog()
   await log.print(`garbage\n\n${line('fine')}2026-99-99T00:00:00Z stdout F no\n\xff\xfe\n${line('also')}`)
@@ -79,7 +106,7 @@ test('bytes that are no log line are passed over, and never an error', async () 
   assert.deepEqual(await log.texts(), ['fine', 'also'])
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      const parsed = parse(Buffer.from(bytes).toString('latin1'))
+      const parsed = parseRecord(Buffer.from(bytes))
       assert.ok(parsed === null || !Number.isNaN(parsed.at.getTime()))
     }),
     { numRuns: 500 * scale },
@@ -100,13 +127,18 @@ async function openTestLog() {
   const app = await database.transaction((tx) => openApps(services).create(tx, repository, {}))
   const logs = openLogs({ ...services, clock: { ...clock, monotonicMs: eachAMinuteLater() } })
   await database.query('create table place (inode bigint, "offset" bigint)')
-  const load = async () => (await database.query<PrintedPlace>('select inode, "offset" from place'))[0] ?? null
-  const save = async (tx: Transaction, place: PrintedPlace) => {
+  const load = async () => (await database.query<LogPlace>('select inode, "offset" from place'))[0] ?? null
+  const save = async (tx: Transaction, place: LogPlace) => {
     await tx.query('delete from place')
     await tx.query('insert into place values ($1, $2)', [place.inode, place.offset])
   }
   let printed: ReturnType<typeof openPrinted> | null = null
-  const open = async () => (printed ??= openPrinted(logs, { app: app.id, path, place: await load(), save }))
+  let away = false
+  const append: typeof logs.append = (...given) => {
+    if (away) return Promise.reject(new Error('the log is away'))
+    return logs.append(...given)
+  }
+  const open = async () => (printed ??= openPrinted({ append }, { app: app.id, path, place: await load(), save }))
   return {
     print: (text: string) => appendFile(path, text, 'latin1'),
     async startOver() {
@@ -114,7 +146,8 @@ async function openTestLog() {
       await rename(`${path}.tmp`, path)
     },
     /** `killed`: the lines were read, and the transaction that stores them never ended. */
-    async carry({ killed = false } = {}) {
+    async carry({ killed = false, refused = false } = {}) {
+      away = refused
       if (!killed) return (await open()).carry()
       const never = { append: async () => Promise.reject(new Error('killed')) }
       const doomed = openPrinted(never, { app: app.id, path, place: await load(), save })

@@ -1,6 +1,6 @@
 /** The rows of instances. */
 import type { Queryable } from '../database.ts'
-import type { PrintedPlace } from './printed.ts'
+import type { LogPlace } from '../output.ts'
 
 export type InstanceState = 'starting' | 'awake' | 'asleep' | 'stopping' | 'gone'
 
@@ -54,7 +54,7 @@ export async function setInstance(database: Queryable, change: InstanceChange): 
   )
 }
 
-export async function setPrinted(on: Queryable, id: string, { inode, offset }: PrintedPlace): Promise<void> {
+export async function setPrinted(on: Queryable, id: string, { inode, offset }: LogPlace): Promise<void> {
   await on.query('update instance set log_inode = $2, log_offset = $3 where id = $1', [id, inode, offset])
 }
 
