@@ -102,7 +102,7 @@ async function startUp(data: string, port: number): Promise<Up> {
 }
 
 function pidOf(data: string, name: string): number {
-  return Number(readFileSync(join(data, 'log', `${name}.pid`), 'utf8'))
+  return Number.parseInt(readFileSync(join(data, 'log', `${name}.pid`), 'utf8'), 10)
 }
 
 /** Programs with the data folder in their command line; pgrep is not on every machine. */

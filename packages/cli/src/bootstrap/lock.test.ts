@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { takeLock } from './lock.ts'
@@ -12,6 +12,9 @@ test('a second one learns who has the lock, and has it after the first let go', 
   assert.ok('release' in first)
   await first.note({ pid: 7, node: 'http://127.0.0.1:8080' })
   assert.deepEqual(await takeLock(folder.path), { heldBy: { pid: 7, node: 'http://127.0.0.1:8080' } })
+  // A note that was cut short says nothing, and is no error.
+  writeFileSync(`${folder.path}/up.json`, '{"pid":')
+  assert.deepEqual(await takeLock(folder.path), { heldBy: {} })
   await first.release()
   const second = await takeLock(folder.path)
   assert.ok('release' in second)

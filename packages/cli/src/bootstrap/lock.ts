@@ -36,7 +36,7 @@ export async function takeLock(data: string): Promise<Lock | { readonly heldBy: 
   if (!held) {
     const [code] = await ended
     if (code !== TAKEN) throw new Error(`flock ended with ${code} for ${join(data, 'up.lock')}`)
-    return { heldBy: JSON.parse(await readFile(about, 'utf8').catch(() => '{}')) as Partial<Holder> }
+    return { heldBy: parse(await readFile(about, 'utf8').catch(() => '')) }
   }
   return {
     note: (holder) => writeFile(about, `${JSON.stringify(holder)}\n`),
@@ -45,5 +45,14 @@ export async function takeLock(data: string): Promise<Lock | { readonly heldBy: 
       child.stdin.end()
       await ended
     },
+  }
+}
+
+/** They may be just writing it, or have been killed while they did. */
+function parse(text: string): Partial<Holder> {
+  try {
+    return JSON.parse(text) as Partial<Holder>
+  } catch {
+    return {}
   }
 }

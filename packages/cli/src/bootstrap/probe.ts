@@ -15,6 +15,7 @@ export interface Abilities {
 }
 
 const START_TIMEOUT_MS = 20_000
+const ANSWER_TIMEOUT_MS = 10_000
 
 export async function probeSandbox(data: string): Promise<Abilities | { readonly problem: string }> {
   const running = socketOf(sandboxFolder(data))
@@ -55,15 +56,29 @@ async function probeAt(root: string): Promise<Abilities | { readonly problem: st
 }
 
 /** One verb, as its wire has it: a JSON line out, a JSON line back. */
-async function ask(socket: string): Promise<Abilities | { readonly problem: string }> {
-  const connection = connect(socket)
+export async function ask(socket: string): Promise<Abilities | { readonly problem: string }> {
+  const connection = connect({ path: socket, timeout: ANSWER_TIMEOUT_MS })
+  connection.on('timeout', () => connection.destroy(new Error('it said nothing')))
+  let lost: Error | undefined
   try {
     connection.write(`${JSON.stringify({ id: 1, verb: 'probe', input: {} })}\n`)
-    const [line] = (await once(createInterface(connection), 'line')) as [string]
-    const answer = JSON.parse(line) as { result?: Abilities; error?: { message: string } }
-    return answer.result ?? { problem: answer.error?.message ?? 'sandboxd answers in another language' }
+    for await (const line of createInterface({ input: connection.on('error', (error) => (lost = error)) }))
+      return abilities(line)
+    if (lost) throw lost
+    return { problem: `sandboxd at ${socket} closed the connection without an answer` }
+  } catch (error) {
+    return { problem: `sandboxd at ${socket} does not answer: ${String(error)}` }
   } finally {
     connection.destroy()
+  }
+}
+
+function abilities(line: string): Abilities | { readonly problem: string } {
+  try {
+    const answer = JSON.parse(line) as { result?: Abilities; error?: { message: string } }
+    return answer.result ?? { problem: answer.error?.message ?? 'sandboxd answers in another language' }
+  } catch {
+    return { problem: 'sandboxd answers in another language' }
   }
 }
 

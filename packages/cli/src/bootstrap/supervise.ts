@@ -1,28 +1,20 @@
 /**
  * Keeps one process running: starts it again when it dies, ends it when asked.
  *
- * Its output goes to a file and not through us, so that it can say its last words when we are killed. Its pid is noted
- * beside the file: whoever comes after us ends what we left behind before starting it anew.
+ * Its output goes to a file (`log.ts`). Which process it is, is noted beside the file (`life.ts`): whoever comes after
+ * us ends what we left behind before starting it anew.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { formatLife, isAlive as isStillAlive, lifeOf, parseLife } from './life.ts'
+import { openLog } from './log.ts'
 
 export interface Program {
   readonly name: string
   readonly command: readonly [string, ...string[]]
   readonly env: NodeJS.ProcessEnv
-  /** A word of its command line that tells it from a stranger with the same pid. */
+  /** A word of its command line. */
   readonly mark: string
   /** Where its output and its pid are kept: `<folder>/<name>.log`, `<folder>/<name>.pid`. */
   readonly folder: string
@@ -36,35 +28,56 @@ export interface Supervised {
   stop(): Promise<void>
 }
 
-const MAX_LOG_BYTES = 16 * 2 ** 20
+/** A flood of output fills the disk with no more than what it writes in this time. */
+const ROTATE_EVERY_MS = 1000
 const COMING_TO_MS = 20_000
 const LONGEST_PAUSE_MS = 30_000
 /** Who ran this long was well; the next death starts counting anew. */
 const WELL_MS = 5_000
 
-export async function supervise(program: Program, say: (line: string) => void): Promise<Supervised> {
-  const log = `${program.folder}/${program.name}.log`
+export interface SuperviseOptions {
+  readonly say: (line: string) => void
+  /** The group that may read its log. */
+  readonly gid: number
+  /** When its log is put aside. */
+  readonly maxLogBytes?: number
+}
+
+export async function supervise(program: Program, options: SuperviseOptions): Promise<Supervised> {
+  const { say, gid, maxLogBytes } = options
+  const path = `${program.folder}/${program.name}.log`
+  const log = openLog({ path, gid, ...(maxLogBytes !== undefined && { maxBytes: maxLogBytes }) })
   const pidFile = `${program.folder}/${program.name}.pid`
   await endLeftOver(program)
-  if (existsSync(log) && statSync(log).size > MAX_LOG_BYTES) renameSync(log, `${log}.1`)
+  rotate()
+  const rotating = setInterval(rotate, ROTATE_EVERY_MS).unref()
 
   const stopping = new AbortController()
   let deaths = 0
   let firstLife = true
   let isReadyNow: () => Promise<boolean> = async () => true
-  let bornAtByte = 0
+  let lastWords = (): string => ''
   let child = start()
   let watching = watch()
 
+  function rotate(): void {
+    try {
+      log.rotate()
+    } catch (error) {
+      say(`${program.name} printed much, which could not be kept: ${String(error)}`)
+    }
+  }
+
   function start(): ChildProcess {
-    const output = openSync(log, 'a')
-    bornAtByte = fstatSync(output).size
+    const output = log.open()
+    lastWords = output.lastWords
     // A session of its own: Ctrl-C at the terminal is for us, and we end our programs in order.
     const [path, ...words] = program.command
-    const options = { env: program.env, cwd: '/', detached: true, stdio: ['ignore', output, output] as const }
+    const options = { env: program.env, cwd: '/', detached: true, stdio: ['ignore', output.fd, output.fd] as const }
     const started = spawn(path, words, { ...options, stdio: [...options.stdio] })
-    closeSync(output)
-    if (started.pid !== undefined) writeFileSync(pidFile, `${started.pid}\n`)
+    closeSync(output.fd)
+    const life = started.pid === undefined ? undefined : lifeOf(started.pid)
+    if (life) writeFileSync(pidFile, formatLife(life))
     return started
   }
 
@@ -75,7 +88,7 @@ export async function supervise(program: Program, say: (line: string) => void): 
     if (stopping.signal.aborted || firstLife) return
     deaths = performance.now() - bornMs > WELL_MS ? 1 : deaths + 1
     const pauseMs = Math.min(250 * 2 ** deaths, LONGEST_PAUSE_MS)
-    say(`${program.name} ended (${how}); starting it again in ${pauseMs / 1000} s, see ${log}`)
+    say(`${program.name} ended (${how}); starting it again in ${pauseMs / 1000} s, see ${path}`)
     await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined)
     if (stopping.signal.aborted) return
     child = start()
@@ -88,12 +101,9 @@ export async function supervise(program: Program, say: (line: string) => void): 
       const untilMs = performance.now() + timeoutMs
       while (!(await isReady())) {
         signal.throwIfAborted()
-        if (!isAlive(child))
-          throw new Error(`${program.name} ended while starting; it last said:\n${lastWords(log, bornAtByte)}`)
+        if (!isAlive(child)) throw new Error(`${program.name} ended while starting; it last said:\n${lastWords()}`)
         if (performance.now() > untilMs)
-          throw new Error(
-            `${program.name} did not answer within ${timeoutMs / 1000} s; it last said:\n${lastWords(log, bornAtByte)}`,
-          )
+          throw new Error(`${program.name} did not answer within ${timeoutMs / 1000} s; it last said:\n${lastWords()}`)
         await sleep(50)
       }
       firstLife = false
@@ -107,6 +117,7 @@ export async function supervise(program: Program, say: (line: string) => void): 
       while (performance.now() < untilMs && isAlive(child) && !(await isReadyNow())) await sleep(50)
       await end(child, program.graceMs)
       await watching
+      clearInterval(rotating)
       rmSync(pidFile, { force: true })
     },
   }
@@ -137,12 +148,12 @@ async function end(child: ChildProcess, graceMs: number): Promise<void> {
 export async function endLeftOver(left: Pick<Program, 'name' | 'folder' | 'mark' | 'graceMs'>): Promise<void> {
   const { mark, graceMs } = left
   const pidFile = `${left.folder}/${left.name}.pid`
-  if (!existsSync(pidFile)) return
-  const pid = Number(readFileSync(pidFile, 'utf8'))
+  const life = existsSync(pidFile) ? parseLife(readFileSync(pidFile, 'utf8')) : undefined
+  if (!life) return
   const untilMs = performance.now() + graceMs
-  for (let first = true; isOurs(pid, mark); first = false) {
-    if (first) send(pid, 'SIGTERM')
-    else if (performance.now() > untilMs) send(pid, 'SIGKILL')
+  for (let first = true; isStillAlive(life, mark); first = false) {
+    if (first) send(life.pid, 'SIGTERM')
+    else if (performance.now() > untilMs) send(life.pid, 'SIGKILL')
     await sleep(50)
   }
 }
@@ -154,29 +165,4 @@ function send(pid: number, signal: NodeJS.Signals): void {
     // Gone already, which is what was wanted.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
-}
-
-function isOurs(pid: number, mark: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(mark)
-  } catch {
-    // It ended while we looked.
-    return false
-  }
-}
-
-/** Without stack frames; a line of diagnostics as its message. */
-function lastWords(log: string, from: number): string {
-  const text = readFileSync(log).subarray(from).toString('utf8')
-  const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line))
-  return lines
-    .slice(-10)
-    .map((line) => `  ${messageOf(line).slice(0, 300)}`)
-    .join('\n')
-}
-
-function messageOf(line: string): string {
-  if (!line.startsWith('{"at":')) return line
-  const said = JSON.parse(line) as { message: string; error?: { message: string } }
-  return said.error ? `${said.message}: ${said.error.message}` : said.message
 }

@@ -58,20 +58,21 @@ export async function up(options: UpOptions, out: Output): Promise<void> {
 
     await lock.note(about)
     await out.step('Sandboxes', async (say) => {
-      running.push(await supervise(sandboxd({ ...options, ids, log }), say))
+      running.push(await supervise(sandboxd({ ...options, ids, log }), { say, gid: ids.gid }))
       await running.at(-1)?.ready(() => isListening({ path: socketOf(sandboxFolder(options.data)) }), {
         timeoutMs: SANDBOXD_TIMEOUT_MS,
         signal,
       })
     })
     await out.step('Node', async (say) => {
-      running.push(await supervise(await node({ ...options, log, remote: address }), say))
+      running.push(await supervise(await node({ ...options, log, remote: address }), { say, gid: ids.gid }))
       await running.at(-1)?.ready(() => answers(origin), { timeoutMs: NODE_TIMEOUT_MS, signal })
     })
     out.answer(`Node: ${origin}`, { node: origin })
     if (address !== undefined) {
       const app = await out.step('Sample app', async (say) => {
-        running.push(await supervise(await sampleRemote({ folder: folders.sample, address, log }), say))
+        const remote = await sampleRemote({ folder: folders.sample, address, log })
+        running.push(await supervise(remote, { say, gid: ids.gid }))
         await running
           .at(-1)
           ?.ready(async () => (await sampleCommit(address)) !== undefined, { timeoutMs: 20_000, signal })
