@@ -1,6 +1,8 @@
 /** Puts together what one sandbox needs on the host, and takes all of it away again, however far it got. */
 import { chmod, chown, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { attach } from './attach.ts'
+import type { Shelf } from './attach.ts'
 import { appUid, cgroupOf, writeBundle } from './bundle.ts'
 import type { Cgroups } from './cgroup.ts'
 import { deleteContainer, exitsFolder } from './conmon.ts'
@@ -26,22 +28,25 @@ export const bundleFolder = (at: Instance, id: string) => join(home(at, id), 'bu
 export const diskFolder = (at: Instance, id: string) => join(home(at, id), 'disk')
 
 export async function assemble(
-  at: Instance,
-  { record, cgroups, locks }: { record: SandboxRecord; cgroups: Cgroups; locks: Locks },
+  shelf: Shelf,
+  { record, cgroups }: { record: SandboxRecord; cgroups: Cgroups },
 ): Promise<void> {
+  const { at, locks } = shelf
   const { spec, index } = record
   await removeFile(join(exitsFolder(at), spec.id))
-  const owner = hostUid(at, record.idsIndex) + (spec.user === 'root' ? 0 : appUid)
+  const uid = hostUid(at, record.idsIndex) + (spec.user === 'root' ? 0 : appUid)
   const [rootfs] = await Promise.all([
     mountedImage(at, spec.image),
     connectSandbox(at, { index, network: spec.network }),
-    prepareDisk(at, { id: spec.id, sizeBytes: spec.writableBytes, owner }),
+    prepareDisk(at, { id: spec.id, sizeBytes: spec.writableBytes, owner: uid }),
   ])
+  const app = await appFolder(at, record, locks)
   const parts = {
     index,
     idsIndex: record.idsIndex,
     rootfs,
-    app: await appFolder(at, record, locks),
+    app,
+    attached: await attach(shelf, { mounts: spec.mounts, app, uid }),
     tmp: join(diskFolder(at, spec.id), 'tmp'),
     cgroups,
   }

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SandboxSpec } from '../verbs.ts'
+import type { Attached } from './attach.ts'
 import type { Cgroups } from './cgroup.ts'
 import { hostUid } from './instance.ts'
 import type { Instance } from './instance.ts'
@@ -16,6 +17,7 @@ export interface Parts {
   /** What appears at /app and at /tmp. */
   readonly app: string
   readonly tmp: string
+  readonly attached: readonly Attached[]
   readonly cgroups: Pick<Cgroups, 'version' | 'swapLimits'>
 }
 
@@ -61,6 +63,8 @@ function ociConfig(at: Instance, { spec, parts, folder }: { spec: SandboxSpec; p
     type: 'tmpfs',
     options: ['nosuid', 'nodev', ...options],
   })
+  /** Folders of the image, which is read-only: what is to appear below them needs a place that is not. */
+  const tops = ['/data', '/run'].filter((top) => parts.attached.some((each) => each.at.startsWith(`${top}/`)))
   const { memoryBytes, pids, cpuPercent } = spec.limits
   return {
     ociVersion: '1.0.0',
@@ -95,6 +99,12 @@ function ociConfig(at: Instance, { spec, parts, folder }: { spec: SandboxSpec; p
       bind('/etc/resolv.conf', join(folder, 'resolv.conf'), 'ro'),
       bind('/app', parts.app, 'rw'),
       bind('/tmp', parts.tmp, 'rw'),
+      ...tops.map((top) => memory(top, ['noexec', 'size=64k', 'mode=755'])),
+      ...parts.attached.map((each) => {
+        const { options, ...mount } = bind(each.at, each.source, each.mode)
+        // On the disk are the ids that sandboxes see; this one's range of the host's ids is laid over them.
+        return { ...mount, options: each.hasInnerIds ? [...options, 'noatime', 'idmap'] : options }
+      }),
     ],
     linux: {
       namespaces: [

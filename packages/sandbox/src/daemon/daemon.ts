@@ -4,6 +4,7 @@ import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ceilingOf, machine } from './ceiling.ts'
 import { openCgroups } from './cgroup.ts'
+import { prepareArchives } from './archives.ts'
 import { prepareConmon } from './conmon.ts'
 import { hasRules, removeRules, watchRules, writeRules } from './firewall.ts'
 import type { Place } from './firewall.ts'
@@ -16,6 +17,7 @@ import { mountPoints, unmount } from './mounts.ts'
 import { prepareNamespace, unpin } from './namespace.ts'
 import { claimDoorAddress, dropDoorAddress } from './network.ts'
 import { openNumbers } from './numbers.ts'
+import { loadOwners, openOwners } from './owners.ts'
 import type { Options } from './options.ts'
 import { loadRecords, removeRecord, replaceFile } from './records.ts'
 import { prepareReleases } from './releases.ts'
@@ -27,6 +29,7 @@ import { becomeTheOne, endTheOne } from './single.ts'
 import { supervisorsGroup } from './supervisor.ts'
 import { sweep } from './sweep.ts'
 import { handlers } from './verbs.ts'
+import { openVolumes } from './volumes.ts'
 
 /** The watcher hears of a loss at once; this is for what it missed, as before it began to listen. */
 const checkRulesEveryMs = 10_000
@@ -41,6 +44,7 @@ export async function serve(options: Options): Promise<void> {
   await prepareConmon(at)
   await prepareImages(at)
   await prepareReleases(at)
+  await prepareArchives(at)
   await prepareLogs(at)
   await mkdir(ephemeralDisks(at), { recursive: true, mode: 0o700 })
 
@@ -51,10 +55,16 @@ export async function serve(options: Options): Promise<void> {
   await writeRules(at, [...places.values()])
   await sweep(at, places, cgroups)
   const scratches = new Map((await loadScratches(at)).map((scratch) => [scratch.id, scratch]))
-  const taken = [...records, ...scratches.values()].map(({ index }) => index)
+  const notes = loadOwners(at)
+  const taken = [...records, ...scratches.values(), ...notes].map(({ index }) => index)
   const capacity = Math.min(at.capacity, ceiling.places)
-  const parts = { at, cgroups, capacity, locks: openLocks(), numbers: openNumbers({ capacity, taken }) }
+  const numbers = openNumbers({ capacity, taken })
+  const owners = openOwners(at, { numbers, notes })
+  const volumes = await openVolumes(at)
+  const parts = { at, cgroups, capacity, locks: openLocks(), numbers, owners, volumes }
   const sandboxes = await openSandboxes({ ...parts, scratchIndex: (id) => scratches.get(id)?.index }, records)
+  // Mounted by a daemon that was killed while it grew or copied them.
+  for (const id of await volumes.mounted()) if (!sandboxes.uses({ kind: 'volume', id })) await volumes.unmount(id)
 
   guardRules(at, () => sandboxes.places())
   await listen(at, handlers({ ...parts, sandboxes, scratches }))

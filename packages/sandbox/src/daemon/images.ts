@@ -18,7 +18,7 @@ import { fillRootfs } from './rootfs.ts'
 import { squash } from './squash.ts'
 
 /** Raise when `rootfs.ts` makes other files from the same recipe. */
-const layout = 1
+const layout = 2
 
 const underWay = new Map<string, Promise<void>>()
 

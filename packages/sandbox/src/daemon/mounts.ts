@@ -7,12 +7,28 @@ import type { Instance } from './instance.ts'
 import { takeRoom } from './room.ts'
 import { run } from './run.ts'
 
-/** Every mount point of this namespace. `/proc` writes blanks and the like as octal. */
-export function mountPoints(): string[] {
+/** Every mount of this namespace. `/proc` writes blanks and the like as octal. */
+function mounts(): { at: string; source: string }[] {
+  const plain = (path: string) =>
+    path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)))
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .flatMap((line) => line.split(' ')[4] ?? [])
-    .map((path) => path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))))
+    .flatMap((line) => {
+      const [mount, filesystem] = line.split(' - ')
+      const [at, source] = [mount?.split(' ')[4], filesystem?.split(' ')[1]]
+      return at && source ? [{ at: plain(at), source: plain(source) }] : []
+    })
+}
+
+export function mountPoints(): string[] {
+  return mounts().map(({ at }) => at)
+}
+
+/** The device that is mounted there. */
+export function sourceOf(point: string): string {
+  const found = mounts().findLast(({ at }) => at === point)
+  if (!found) throw new Error(`nothing is mounted at ${point}`)
+  return found.source
 }
 
 export function isMounted(path: string): boolean {

@@ -80,12 +80,12 @@ test('a scratch disk or release in use is neither packed nor removed', async () 
   const { sha256 } = await client.pack({ scratch: 'busy' })
   await client.start(spec({ id: 'user', scratch: 'busy', argv: ['sleep', '1000'] }))
   await client.start(spec({ id: 'runner', release: sha256, argv: ['sleep', '1000'] }))
-  for (const refused of [
+  const refused = [
     client.pack({ scratch: 'busy' }),
     client.removeScratch({ id: 'busy' }),
     client.removeRelease({ sha256 }),
-  ])
-    await assert.rejects(refused, { code: 'conflict' })
+  ]
+  await Promise.all(refused.map((each) => assert.rejects(each, { code: 'conflict' })))
   await client.stop({ id: 'user', graceMs: 0 })
   await client.stop({ id: 'runner', graceMs: 0 })
   await client.removeScratch({ id: 'busy' })

@@ -12,6 +12,15 @@ const reserveBytes = 512n * 1024n * 1024n
 
 export const ephemeralDisks = (at: Instance) => join(at.root, 'disks')
 export const scratchDisks = (at: Instance) => join(at.root, 'scratch')
+export const volumeDisks = (at: Instance) => join(at.root, 'volumes')
+
+/**
+ * A volume fills over months, is paid by the byte that it holds, and mostly stays far below its size: with each byte
+ * set aside, a disk would be full of promises at a tenth of its use. So each must fit in whole when it is made or
+ * grown, and counts by a part of what it has left afterwards. When many fill up at once, the reserve and what
+ * ephemeral disks leave is their room; the operator sees it shrink as refusals of new disks, long before it is gone.
+ */
+const volumePart = 4n
 
 /** Makes the empty file of a disk, or refuses. Without a pause in between, so that two never count on the same room. */
 export function takeRoom(at: Instance, disk: { file: string; sizeBytes: number }): void {
@@ -39,14 +48,16 @@ function hasRoom(at: Instance, sizeBytes: number): boolean {
 
 /** What all disks may still take: their sizes without what they hold already. */
 function promised(at: Instance): bigint {
+  return leftIn(ephemeralDisks(at)) + leftIn(scratchDisks(at)) + leftIn(volumeDisks(at)) / volumePart
+}
+
+function leftIn(folder: string): bigint {
   let bytes = 0n
-  for (const folder of [ephemeralDisks(at), scratchDisks(at)]) {
-    if (!existsSync(folder)) continue
-    for (const name of readdirSync(folder).filter((each) => each.endsWith('.ext4'))) {
-      const file = statSync(join(folder, name), { bigint: true, throwIfNoEntry: false })
-      const left = file ? file.size - file.blocks * 512n : 0n
-      if (left > 0n) bytes += left
-    }
+  if (!existsSync(folder)) return bytes
+  for (const name of readdirSync(folder).filter((each) => each.endsWith('.ext4'))) {
+    const file = statSync(join(folder, name), { bigint: true, throwIfNoEntry: false })
+    const left = file ? file.size - file.blocks * 512n : 0n
+    if (left > 0n) bytes += left
   }
   return bytes
 }

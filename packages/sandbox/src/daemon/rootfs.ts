@@ -153,7 +153,8 @@ async function addConfiguration(tree: string): Promise<void> {
     'etc/resolv.conf': '',
     'etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
   }
-  for (const folder of ['app', 'dev', 'etc', 'proc', 'tmp']) await mkdir(join(tree, folder), { recursive: true })
+  for (const folder of ['app', 'data', 'dev', 'etc', 'proc', 'run', 'tmp'])
+    await mkdir(join(tree, folder), { recursive: true })
   for (const [path, content] of Object.entries(files)) await writeFile(join(tree, path), content)
   await bundleCertificates(tree)
 }

@@ -6,6 +6,12 @@ import { spawn } from 'node:child_process'
 
 export class ToolFailed extends Error {
   override readonly name = 'ToolFailed'
+  /** Its exit code, where it had one. */
+  readonly code: number | undefined
+  constructor(message: string, code?: number) {
+    super(message)
+    this.code = code
+  }
 }
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -39,7 +45,13 @@ export function run(tool: string, argv: readonly string[], options: RunOptions =
     child.on('error', (error) => reject(new ToolFailed(`${tool}: ${error.message}`)))
     child.on('close', (code, signal) => {
       if (code === 0) resolve(output)
-      else reject(new ToolFailed(`${tool} ${argv[0] ?? ''}: ${complaint.trim() || `ended with ${signal ?? code}`}`))
+      else
+        reject(
+          new ToolFailed(
+            `${tool} ${argv[0] ?? ''}: ${complaint.trim() || `ended with ${signal ?? code}`}`,
+            code ?? undefined,
+          ),
+        )
     })
     // A tool that fails before it reads its input is reported by its exit code.
     child.stdin.on('error', () => undefined)

@@ -6,19 +6,20 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, watch } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import type { Exit, Sandbox, SandboxSpec, WireReading } from '../verbs.ts'
+import type { Exit, Mount, Sandbox, SandboxSpec, WireReading } from '../verbs.ts'
 import { assemble, bundleFolder, dismantle } from './assemble.ts'
+import { checkMounts, detach } from './attach.ts'
+import type { Shelf } from './attach.ts'
 import { cgroupOf } from './bundle.ts'
 import type { Cgroups } from './cgroup.ts'
 import { createContainer, exitCode, exitsFolder, signalContainer, startContainer } from './conmon.ts'
 import { exitOf, lostExit } from './exits.ts'
 import type { Place } from './firewall.ts'
-import type { Instance } from './instance.ts'
 import { hasEnded, view } from './live.ts'
 import type { Live } from './live.ts'
-import type { Locks } from './locks.ts'
 import { makeLog, removeLog } from './logs.ts'
 import type { Numbers } from './numbers.ts'
+import type { Owners } from './owners.ts'
 import { egressFor, openMeter } from './readings.ts'
 import { removeRecord, saveRecord } from './records.ts'
 import type { SandboxRecord } from './records.ts'
@@ -35,17 +36,20 @@ export interface Sandboxes {
   limit(input: { id: string; cpuPercent: number }): Promise<Sandbox>
   remove(id: string): Promise<void>
   wait(input: { id: string; timeoutMs: number }): Promise<Exit | null>
-  /** Whether a sandbox that has not exited uses this release or scratch disk. */
-  uses(what: { release: string } | { scratch: string }): boolean
+  /** Whether a sandbox that has not exited uses this release, scratch disk or mount. */
+  uses(what: Used): boolean
+  /** Whether one that is neither exited nor frozen has it mounted. */
+  isBusy(what: Pick<Mount, 'kind' | 'id'>): boolean
   /** Where every sandbox that has not exited sits in the network. */
   places(): Place[]
 }
 
-export interface Needs {
-  readonly at: Instance
+export type Used = { release: string } | { scratch: string } | Pick<Mount, 'kind' | 'id'>
+
+export interface Needs extends Shelf {
   readonly cgroups: Cgroups
-  readonly locks: Locks
   readonly numbers: Numbers
+  readonly owners: Owners
   /** The number of a scratch disk, whose user ids its sandboxes take over. */
   readonly scratchIndex: (id: string) => number | undefined
 }
@@ -58,12 +62,13 @@ const exitCodeTimeoutMs = 1000
 const killTimeoutMs = 30_000
 
 export async function openSandboxes(needs: Needs, records: readonly SandboxRecord[]): Promise<Sandboxes> {
-  const { at, cgroups, locks, numbers } = needs
+  const { at, cgroups, locks, numbers, owners } = needs
   const all = new Map<string, Live>()
   const machineBoot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 
   for (const record of records) all.set(record.spec.id, { record, waiting: new Set() })
   for (const live of all.values()) await adopt(live)
+  settleOwners()
   watch(exitsFolder(at), (_, id) => settleLater(id ?? ''))
   setInterval(() => [...all.keys()].forEach(look), checkEveryMs)
 
@@ -93,7 +98,7 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     all.set(spec.id, live)
     try {
       await saveRecord(at, record)
-      await assemble(at, { record, cgroups, locks })
+      await assemble(needs, { record, cgroups })
       const log = await makeLog(at, spec.id)
       record.pid = await createContainer(at, { id: spec.id, bundle: bundleFolder(at, spec.id), log })
       confineSupervisor(at, { id: spec.id, pid: record.pid }, cgroups)
@@ -114,8 +119,9 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     const scratchIndex = spec.scratch === undefined ? undefined : needs.scratchIndex(spec.scratch)
     if (spec.scratch !== undefined && scratchIndex === undefined)
       throw new Refusal('missing', `there is no scratch disk ${spec.scratch}; make it first`)
+    checkMounts(needs, spec)
     const index = numbers.take()
-    const ids = { index, idsIndex: scratchIndex ?? index, boot: randomUUID(), machineBoot }
+    const ids = { index, idsIndex: scratchIndex ?? owners.enter(spec, index), boot: randomUUID(), machineBoot }
     return { spec, ...ids, state: 'creating', pid: 0, startedAt: 0 }
   }
 
@@ -131,7 +137,13 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     await removeLog(at, id)
     await removeRecord(at, id)
     all.delete(id)
-    numbers.give(record.index)
+    if (!owners.holds(record.index)) numbers.give(record.index)
+    settleOwners()
+  }
+
+  function settleOwners(): void {
+    const used = new Set([...all.values()].map(({ record }) => record.spec.owner))
+    owners.settle((owner) => used.has(owner))
   }
 
   const see = (live: Live) => view(at, live, cgroups)
@@ -193,12 +205,13 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
 
   /** Gives back all that it holds on the machine. */
   async function release({ record }: Live): Promise<void> {
-    const { id, network, release: sha256 } = record.spec
+    const { id, network, mounts, release: sha256 } = record.spec
     await dismantle(at, { id, place: { index: record.index, network } }, cgroups)
+    const others = () => unfinished().filter((other) => other !== record)
+    await detach(needs, { mounts, isUsed: (mount) => others().some((other) => isUser(other.spec, mount)) })
     if (sha256 === undefined) return
     await locks.hold(`release ${sha256}`, async () => {
-      const others = [...all.values()].filter(({ record: other }) => other !== record && other.state !== 'exited')
-      if (!others.some((other) => other.record.spec.release === sha256)) await unmountRelease(at, sha256)
+      if (!others().some(({ spec }) => spec.release === sha256)) await unmountRelease(at, sha256)
     })
   }
 
@@ -217,7 +230,9 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     if (live.record.state === 'running') throw new Error(`sandbox ${id} did not end within ${killTimeoutMs} ms of KILL`)
   }
 
-  const unfinished = () => [...all.values()].map(({ record }) => record).filter(({ state }) => state !== 'exited')
+  function unfinished(): SandboxRecord[] {
+    return [...all.values()].map(({ record }) => record).filter(({ state }) => state !== 'exited')
+  }
 
   return {
     start: (spec) => locks.hold(spec.id, () => start(spec)),
@@ -263,12 +278,19 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
         live.waiting.add(done)
       })
     },
-    uses: (what) =>
-      unfinished().some(({ spec }) =>
-        'release' in what ? spec.release === what.release : spec.scratch === what.scratch,
+    uses: (what) => unfinished().some(({ spec }) => isUser(spec, what)),
+    isBusy: (what) =>
+      [...all.values()].some(
+        (live) => isUser(live.record.spec, what) && !['exited', 'frozen'].includes(see(live).state),
       ),
     places: () => unfinished().map(({ index, spec }) => ({ index, network: spec.network })),
   }
+}
+
+function isUser(spec: SandboxSpec, what: Used): boolean {
+  if ('release' in what) return spec.release === what.release
+  if ('scratch' in what) return spec.scratch === what.scratch
+  return spec.mounts?.some(({ kind, id }) => kind === what.kind && id === what.id) ?? false
 }
 
 async function until(isDone: () => boolean, timeoutMs: number): Promise<void> {

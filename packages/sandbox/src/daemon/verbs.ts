@@ -1,6 +1,7 @@
 /** What each verb does: the table from the wire to the parts. */
 import { arch, release as kernelRelease } from 'node:os'
 import type { Verb, Verbs } from '../verbs.ts'
+import { archives, keepArchive, removeArchive } from './archives.ts'
 import type { Cgroups } from './cgroup.ts'
 import { ensureImage, madeImages } from './images.ts'
 import type { Instance } from './instance.ts'
@@ -11,6 +12,8 @@ import { packRelease, releases, removeRelease } from './releases.ts'
 import type { Sandboxes } from './sandboxes.ts'
 import { makeScratch, mountedScratch, removeScratch } from './scratch.ts'
 import type { Scratch } from './scratch.ts'
+import { volumeHandlers } from './volume-verbs.ts'
+import type { Volumes } from './volumes.ts'
 
 export type Handlers = { [V in Verb]: (input: Verbs[V]['input']) => Promise<Verbs[V]['result']> }
 
@@ -20,13 +23,13 @@ export interface Parts {
   readonly capacity: number
   readonly sandboxes: Sandboxes
   readonly scratches: Map<string, Scratch>
+  readonly volumes: Volumes
   readonly locks: Locks
   readonly numbers: Numbers
 }
 
-const notYet = () => Promise.reject(new Refusal('failed', 'this verb is not there yet'))
-
-export function handlers({ at, cgroups, capacity, sandboxes, scratches, locks, numbers }: Parts): Handlers {
+export function handlers(parts: Parts): Handlers {
+  const { at, cgroups, capacity, sandboxes, scratches, volumes, locks, numbers } = parts
   const scratchLock = <T>(id: string, work: () => Promise<T>) => locks.hold(`scratch ${id}`, work)
 
   function idleScratch(id: string): Scratch {
@@ -71,13 +74,20 @@ export function handlers({ at, cgroups, capacity, sandboxes, scratches, locks, n
       return null
     },
     wait: (input) => sandboxes.wait(input),
-    volume: notYet,
-    volumes: notYet,
-    copyVolume: notYet,
-    removeVolume: notYet,
-    keepArchive: notYet,
-    archives: notYet,
-    removeArchive: notYet,
+    ...volumeHandlers({ locks, sandboxes, volumes }),
+    keepArchive: ({ scratch, path, id }) =>
+      scratchLock(scratch, () =>
+        locks.hold(`archive ${id}`, async () => {
+          idleScratch(scratch)
+          return keepArchive(at, { disk: await mountedScratch(at, scratch), path, id })
+        }),
+      ),
+    archives: () => archives(at),
+    removeArchive: ({ id }) =>
+      locks.hold(`archive ${id}`, async () => {
+        await removeArchive(at, id)
+        return null
+      }),
     scratch: ({ id, sizeBytes }) =>
       scratchLock(id, async () => {
         const found = scratches.get(id)
