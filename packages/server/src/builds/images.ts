@@ -44,13 +44,13 @@ export function openImages(
   const sums = serial()
 
   const charge = (app: string): Promise<void> =>
-    sums(async () => meter.keep({ app, sizeBytes: (await bytesKept(database, app)).get(app) ?? 0 }))
+    sums(async () => meter.keep({ app, what: 'releases', sizeBytes: (await bytesKept(database, app)).get(app) ?? 0 }))
 
   async function tidy(): Promise<void> {
     await markRemoved(database, { newest: KEPT_RELEASES, running: await inUse(), at: clock.now() })
     crash('images-marked')
     const sizes = await bytesKept(database)
-    const charged = await meter.kept([...sizes.keys()])
+    const charged = await meter.kept([...sizes.keys()], 'releases')
     for (const [app, sizeBytes] of sizes) if (charged.get(app) !== BigInt(sizeBytes)) await charge(app)
     crash('images-uncharged')
     const onDisk = (await sandbox.releases()).map(({ sha256 }) => sha256)

@@ -3,3 +3,4 @@ export { accountOf, ALLOWANCE, COMMONS, openAccounts, type AccountName, type Acc
 export { allowancePerApp } from './allowance.ts'
 export { openMetering, type Metering } from './metering.ts'
 export type { DayUsage } from './reports.ts'
+export type { Keeping } from './rent.ts'

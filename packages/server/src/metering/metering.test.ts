@@ -260,3 +260,26 @@ test('five hundred apps are sampled each second for a small part of a core', (t)
     t.diagnostic(`${msPerSample.toFixed(1)} ms of CPU a sample, checkpoints included`)
     assert.ok(msPerSample < 50, `${msPerSample} ms`)
   }))
+
+test('what runs on goes from one payer to the next without a nanosecond lost or paid twice', () =>
+  withBench(async (bench) => {
+    const app = await started(bench, 5_000_000n)
+    await bench.pay(ALLOWANCE, 5_000_000n)
+    const work = () => bench.world.use('one', { cpuNs: SECOND_NS })
+    await run(bench, 30_000, 1000, work)
+    bench.world.use('one', { cpuNs: SECOND_NS })
+    assert.equal(await bench.metering.attach({ app, instance: 'one', payer: ALLOWANCE }), null)
+    await bench.restart()
+    await run(bench, 20_000, 1000, work)
+    await bench.metering.detach('one')
+    await bench.metering.settle(app)
+    const rows = await bench.services.database.query<{ payer: string; used: string }>(
+      `select usage.payer, line.used::text from usage_line as line join usage_interval as usage on usage.id = line.usage
+        where line.meter = 'cpu' order by usage.ended_at, usage.payer`,
+    )
+    assert.deepEqual(Object.fromEntries(rows.map(({ payer, used }) => [payer, BigInt(used) / SECOND_NS])), {
+      [accountOf.purse(app)]: 31n,
+      [ALLOWANCE]: 20n,
+    })
+    await bench.assertSound()
+  }))

@@ -78,7 +78,10 @@ export interface MaxBurn {
 }
 
 export interface Metering extends BuildMeter, Rent, Reports {
-  /** Before the sandbox is started: money is held, then work is done. Again with the same instance: nothing changes. */
+  /**
+   * Before the sandbox is started: money is held, then work is done. Again with the same instance: nothing changes, or
+   * another payer pays from now on.
+   */
   attach(attachment: Attachment): Promise<Refusal | null>
   /** After the sandbox was stopped and before it is removed: its last reading is counted. */
   detach(instance: string): Promise<void>

@@ -7,7 +7,7 @@ import type { Meter } from '@perennial/protocol'
 import type { Reading } from '@perennial/sandbox/client'
 import type { Database } from '../database.ts'
 import type { AccountName } from './accounts.ts'
-import { UNCOUNTED, UNREAD, advance, advanceRequests, type RequestCount } from './advance.ts'
+import { UNCOUNTED, UNREAD, advance, advanceRequests, type Mark, type RequestCount } from './advance.ts'
 import { key, readRequestMarks, readStreams, snapshot, writeSnapshot, type Snapshot } from './queries/streams.ts'
 import { insertUsage } from './queries/usage.ts'
 import { newStream, type Closed, type Stream } from './stream.ts'
@@ -18,6 +18,8 @@ export interface Meters {
   ofInstance(instance: string): Stream | undefined
   stream(app: string, payer: AccountName): Stream
   add(stream: Stream, instance: string): void
+  /** From here on another payer's; counted up to here stays counted. */
+  move(instance: string, to: Stream, nowMs: number): void
   remove(instance: string, nowMs: number): void
   apply(readings: readonly Reading[], counts: readonly RequestCount[]): void
   /** One transaction: closed intervals, and all that changed. In memory nothing is lost if it fails. */
@@ -56,6 +58,16 @@ export async function openMeters(database: Database, prices: (meter: Meter) => s
     counted.add(count.app)
   }
 
+  const place = (stream: Stream, instance: string, mark: Mark): void => {
+    stream.marks.set(instance, mark)
+    stream.gone.delete(instance)
+    byInstance.set(instance, stream)
+    Object.assign(stream, { quietSinceMs: null, dirty: true })
+    // The newest payer stands last.
+    const others = byApp.get(stream.app)?.filter((other) => other !== stream) ?? []
+    byApp.set(stream.app, [...others, stream])
+  }
+
   const restore = (dirty: readonly Stream[], apps: ReadonlySet<string>): void => {
     for (const stream of dirty) stream.dirty = true
     counted = new Set([...counted, ...apps])
@@ -66,14 +78,15 @@ export async function openMeters(database: Database, prices: (meter: Meter) => s
     ofApp: (app) => byApp.get(app) ?? [],
     ofInstance: (instance) => byInstance.get(instance),
     stream: (app, payer) => streams.get(key({ app, payer })) ?? put(newStream(app, payer)),
-    add(stream, instance) {
-      stream.marks.set(instance, { ...UNREAD })
-      stream.gone.delete(instance)
-      byInstance.set(instance, stream)
-      Object.assign(stream, { quietSinceMs: null, dirty: true })
-      // The newest payer stands last.
-      const others = byApp.get(stream.app)?.filter((other) => other !== stream) ?? []
-      byApp.set(stream.app, [...others, stream])
+    add: (stream, instance) => place(stream, instance, { ...UNREAD }),
+    move(instance, to, now) {
+      const from = byInstance.get(instance)
+      const mark = from?.marks.get(instance)
+      if (!from || !mark || from === to) return
+      from.marks.delete(instance)
+      from.dirty = true
+      if (from.marks.size === 0) from.quietSinceMs = now
+      place(to, instance, mark)
     },
     remove(instance, now) {
       const stream = byInstance.get(instance)

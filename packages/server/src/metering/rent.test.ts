@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { deriveId, transferCode } from '@perennial/protocol'
+import { deriveId, rate, transferCode } from '@perennial/protocol'
 import { accountOf } from './accounts.ts'
 import { DAY, HOUR, PROVIDER, run, withBench, type Bench } from './testing.ts'
 
@@ -58,3 +58,22 @@ test('a rent that was posted and not marked is the same rent for a node with ano
     { crash },
   )
 })
+
+test('an app pays rent for all kinds of things that it keeps, each from when it was there', () =>
+  withBench(async (bench) => {
+    const [app] = await keeping(bench, 1)
+    const { metering } = bench
+    await metering.keep({ app: app!, what: 'volumes', sizeBytes: 1_000_000_000 })
+    await run(bench, 12 * HOUR, HOUR)
+    await Promise.all([
+      metering.keep({ app: app!, what: 'backups', sizeBytes: 2_000_000_000 }),
+      metering.keep({ app: app!, what: 'volumes', sizeBytes: 3_000_000_000 }),
+    ])
+    assert.equal((await metering.kept([app!])).get(app!), 15_000_000_000n)
+    assert.equal((await metering.kept([app!], 'volumes')).get(app!), 3_000_000_000n)
+    await run(bench, 12 * HOUR, HOUR)
+    await metering.collectRent(app!)
+    const usage = BigInt((11 + 15) * 1_000_000_000) * BigInt(12 * HOUR)
+    assert.equal(await paid(bench, app!), rate({ usage, price: bench.priceBook.prices.disk, carried: 0n }).micros)
+    await bench.assertSound()
+  }))

@@ -26,10 +26,14 @@ import { json, writeCarries } from './queries/streams.ts'
 import { priceText } from './rating.ts'
 import { serial } from '../serial.ts'
 
+/** What apps keep on disk: images of releases, caches of their builds, volumes with databases, backups. */
+export type Keeping = 'releases' | 'caches' | 'volumes' | 'backups'
+
 export interface Rent {
-  /** What an app keeps from now on: all its releases and volumes together. */
-  keep(kept: { app: string; sizeBytes: number }): Promise<void>
-  kept(apps: readonly string[]): Promise<Map<string, bigint>>
+  /** How much of one kind an app keeps from now on; it pays for the sum of all kinds. */
+  keep(kept: { app: string; what?: Keeping; sizeBytes: number }): Promise<void>
+  /** Of one kind, or of all together. */
+  kept(apps: readonly string[], what?: Keeping): Promise<Map<string, bigint>>
   /** Charges it until now. */
   collectRent(app: string): Promise<void>
   /** Charges everyone who was not charged today, and posts what a kill left unposted. */
@@ -65,6 +69,8 @@ export function openRent(
   const { ledger, accounts, apps, priceBook, provider, crash } = deps
   const price = priceBook.prices.disk
   const lock = serial()
+  /** A sum is read and written: two kinds of one app, at once, would miss each other. */
+  const sizes = serial()
   let collectedDay = 0
   let nextMs = 0
   const now = () => clock.now().getTime()
@@ -151,8 +157,9 @@ export function openRent(
   }
 
   return {
-    keep: ({ app, sizeBytes }) => setSize(database, { app, sizeBytes, nowMs: now() }),
-    kept: (ids) => sizesOf(database, ids),
+    keep: ({ app, what = 'releases', sizeBytes }) =>
+      sizes(() => setSize(database, { app, what, sizeBytes, nowMs: now() })),
+    kept: (ids, what) => sizesOf(database, ids, what),
     collectRent: (app) =>
       lock(async () => {
         // Refused: `collectDue` looks again today.

@@ -210,10 +210,14 @@ export async function openRounds(
       lock(async () => {
         const known = meters.ofInstance(instance)
         await turnApart()
-        const stream = known ?? meters.stream(app, payer)
+        const stream = meters.stream(app, payer)
         const refused = ended(stream, now())
         if (refused !== null) return { refused }
-        if (!known) meters.add(stream, instance)
+        // What it used until now is the earlier payer's.
+        if (known && known !== stream) await read()
+        if (known) meters.move(instance, stream, now())
+        else meters.add(stream, instance)
+        const undo = () => (known ? meters.move(instance, known, now()) : meters.remove(instance, now()))
         stream.startedMs ??= now()
         stream.dry = false
         try {
@@ -221,11 +225,11 @@ export async function openRounds(
           crash('attached')
           if (wants(stream)) await ask([stream])
         } catch (error) {
-          if (!known) meters.remove(instance, now())
+          undo()
           throw error
         }
         if (!wants(stream) || heldFor(stream) > projected(stream, priceBook)) return 'held'
-        if (!known) meters.remove(instance, now())
+        undo()
         await store()
         return { refused: payer === ALLOWANCE ? ALLOWANCE_EMPTY : PURSE_EMPTY }
       }),

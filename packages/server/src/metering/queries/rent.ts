@@ -1,6 +1,7 @@
 /** SQL of storage rent. */
 import type { Micros } from '@perennial/protocol'
 import type { Queryable, Transaction } from '../../database.ts'
+import type { Keeping } from '../rent.ts'
 
 export interface RentPlan {
   readonly id: string
@@ -13,21 +14,32 @@ export interface RentPlan {
   readonly uncharged: Micros
 }
 
-/** From now on the app keeps `sizeBytes`; what it kept until now is added up. */
-export async function setSize(on: Queryable, size: { app: string; sizeBytes: number; nowMs: number }): Promise<void> {
+/** From now on the app keeps `sizeBytes` of this kind; what it kept until now, of all kinds, is added up. */
+export async function setSize(
+  on: Queryable,
+  size: { app: string; what: Keeping; sizeBytes: number; nowMs: number },
+): Promise<void> {
   await on.query(
-    `insert into rent (app, size_bytes, since_ms, byte_ms, number) values ($1, $2, $3, 0, 1)
+    `with part as (
+       insert into rent_part (app, what, size_bytes) values ($1, $2, $3)
+       on conflict (app, what) do update set size_bytes = excluded.size_bytes
+     ), whole as (
+       select $3::bigint + coalesce(sum(size_bytes), 0) as size_bytes from rent_part where app = $1 and what <> $2
+     )
+     insert into rent (app, size_bytes, since_ms, byte_ms, number) select $1, size_bytes, $4, 0, 1 from whole
      on conflict (app) do update set
        byte_ms = rent.byte_ms + rent.size_bytes::numeric * greatest(0, excluded.since_ms - rent.since_ms),
        size_bytes = excluded.size_bytes, since_ms = greatest(rent.since_ms, excluded.since_ms)`,
-    [size.app, size.sizeBytes, size.nowMs],
+    [size.app, size.what, size.sizeBytes, size.nowMs],
   )
 }
 
-export async function sizesOf(on: Queryable, apps: readonly string[]): Promise<Map<string, bigint>> {
+export async function sizesOf(on: Queryable, apps: readonly string[], what?: Keeping): Promise<Map<string, bigint>> {
   const rows = await on.query<{ app: string; size: bigint }>(
-    'select app, size_bytes as size from rent where app = any($1)',
-    [apps],
+    what === undefined
+      ? 'select app, size_bytes as size from rent where app = any($1)'
+      : 'select app, size_bytes as size from rent_part where app = any($1) and what = $2',
+    what === undefined ? [apps] : [apps, what],
   )
   return new Map(rows.map(({ app, size }) => [app, size]))
 }

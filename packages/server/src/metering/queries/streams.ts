@@ -88,7 +88,7 @@ export async function writeSnapshot(tx: Transaction, rows: Snapshot): Promise<vo
          instance text, app uuid, payer text, boot text, at_ms bigint, cpu_ns bigint,
          egress_bytes bigint, memory_bytes bigint, disk_bytes bigint)
      on conflict (instance) do update set
-       boot = excluded.boot, at_ms = excluded.at_ms, cpu_ns = excluded.cpu_ns, egress_bytes = excluded.egress_bytes,
+       payer = excluded.payer, boot = excluded.boot, at_ms = excluded.at_ms, cpu_ns = excluded.cpu_ns, egress_bytes = excluded.egress_bytes,
        memory_bytes = excluded.memory_bytes, disk_bytes = excluded.disk_bytes`,
     [rows.marks],
   )
