@@ -10,12 +10,16 @@ import type { Services } from '../services.ts'
 import { check, resolveByName, type Checked, type Destination, type Resolve } from './check.ts'
 import { openGitProxy } from './git-proxy.ts'
 import { openPackageDoor } from './package-door.ts'
-import { openPackages } from './packages.ts'
-import { npmSettings, openRegistry, type RegistrySettings } from './registry.ts'
+import { npmSettings } from './packages/npm-settings.ts'
+import { builtInIndex, pipSettings } from './packages/pip-settings.ts'
+import { openShelves } from './packages/shelves.ts'
+import type { UpstreamSettings } from './packages/upstream.ts'
 import { TrafficTable, type TrafficLimits } from './traffic.ts'
 
 export type { Checked, Resolve } from './check.ts'
-export type { RegistrySettings } from './registry.ts'
+export { packageEnvironment } from './packages/environment.ts'
+export { PRINT_DEFAULT_INDEX } from './packages/pip-settings.ts'
+export type { UpstreamSettings } from './packages/upstream.ts'
 
 export interface Door {
   readonly address: string
@@ -33,6 +37,8 @@ export interface Outbound {
   bytes(sandboxAddress: string): bigint
   /** The last "no" that a sandbox got from a door: programs inside hide it. */
   refusal(sandboxAddress: string): Refusal | null
+  /** Hosts (`host:port`) that it asked the package door for, as its proxy, and was told no; at most eight. */
+  turnedAway(sandboxAddress: string): readonly string[]
   /** To be called when a sandbox is removed: its address goes to another one. */
   forget(sandboxAddress: string): void
   close(): Promise<void>
@@ -44,17 +50,19 @@ export interface OutboundOptions {
   readonly subnet: string
   /** Tests bring their own. */
   readonly resolve?: Resolve
-  readonly registry?: RegistrySettings
+  readonly registry?: UpstreamSettings
+  readonly pythonIndex?: UpstreamSettings
+  /** The index that the pip of builds has built in; asked when the machine's configuration names none. */
+  readonly defaultIndex?: () => Promise<string | null>
   readonly limits?: TrafficLimits
 }
 
 /** A large repository and a large install fit; a build that mirrors the registry does not. */
 const LIMITS: TrafficLimits = { bytes: 2 * 2 ** 30, connections: 64, connectionMs: 15 * 60_000 }
-const PACKAGE_CACHE_BYTES = 8 * 2 ** 30
 
 export async function openOutbound(
   services: Pick<Services, 'config' | 'clock' | 'diagnostics'>,
-  { doorAddress, subnet, resolve = resolveByName, registry: settings, limits = LIMITS }: OutboundOptions,
+  { doorAddress, subnet, resolve = resolveByName, limits = LIMITS, ...options }: OutboundOptions,
 ): Promise<Outbound> {
   const { config, clock, diagnostics } = services
   const rules = { resolve, developmentRemotes: config.developmentRemotes }
@@ -62,15 +70,16 @@ export async function openOutbound(
   const isDevelopment = ({ host, port }: Destination) => config.developmentRemotes.includes(`${host}:${port}`)
   const listen = { address: doorAddress, peers: subnet }
   const traffic = new TrafficTable(limits)
-  const registry = openRegistry(settings ?? (await npmSettings()), checked)
-  const packages = await openPackages({
+  const shelves = await openShelves({
     folder: join(config.data, 'packages'),
-    registry,
     clock,
-    maxBytes: PACKAGE_CACHE_BYTES,
+    diagnostics,
+    check: checked,
+    npm: options.registry ?? (await npmSettings()),
+    python: async () => options.pythonIndex ?? (await pipSettings(options.defaultIndex ?? builtInIndex)),
   })
   const gitProxy = await openGitProxy({ listen, traffic, check: checked, isDevelopment })
-  const packageDoor = await openPackageDoor({ listen, traffic, packages, diagnostics })
+  const packageDoor = await openPackageDoor({ listen, traffic, shelves, diagnostics })
 
   return {
     gitProxy: { address: gitProxy.address, port: gitProxy.port },
@@ -82,10 +91,11 @@ export async function openOutbound(
       }),
     bytes: (address) => traffic.peek(address)?.bytes ?? 0n,
     refusal: (address) => traffic.peek(address)?.refusal ?? null,
+    turnedAway: (address) => [...(traffic.peek(address)?.turnedAway ?? [])],
     forget: (address) => traffic.forget(address),
     async close() {
       await Promise.all([gitProxy.close(), packageDoor.close()])
-      registry.close()
+      await shelves.close()
     },
   }
 }

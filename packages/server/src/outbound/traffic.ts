@@ -20,6 +20,8 @@ export interface Traffic {
   connections: number
   /** The last "no" of a door, in words: programs inside (git, npm) hide it. */
   refusal: Refusal | null
+  /** Hosts that it asked the package door for, as a proxy, and was told no. */
+  readonly turnedAway: Set<string>
 }
 
 /** Room for the addresses of a /16; far more than sandboxes fit on a machine, so nothing in use is ever dropped. */
@@ -38,7 +40,7 @@ export class TrafficTable {
     if (row) return row
     if (this.#rows.size >= MOST_ADDRESSES)
       throw new Error(`more than ${MOST_ADDRESSES} addresses use the doors; forget() is not called`)
-    row = { bytes: 0n, connections: 0, refusal: null }
+    row = { bytes: 0n, connections: 0, refusal: null, turnedAway: new Set() }
     this.#rows.set(address, row)
     return row
   }
