@@ -14,7 +14,7 @@ import { makeDisk, mountDisk, mountOverlay, removeFile, unmount } from './mounts
 import type { Place } from './firewall.ts'
 import { connectSandbox, disconnectSandbox } from './network.ts'
 import type { SandboxRecord } from './records.ts'
-import { mountedRelease } from './releases.ts'
+import { mountedRelease, releaseLock } from './releases.ts'
 import { ephemeralDisks } from './room.ts'
 import { mountedScratch } from './scratch.ts'
 import { removeSupervisorGroup } from './supervisor.ts'
@@ -75,7 +75,7 @@ async function appFolder(at: Instance, { spec }: SandboxRecord, locks: Locks): P
   const upper = join(diskFolder(at, spec.id), 'upper')
   if (spec.release === undefined) return upper
   const { release } = spec
-  const lower = await locks.hold(`release ${release}`, () => mountedRelease(at, release))
+  const lower = await locks.hold(releaseLock(release), () => mountedRelease(at, release))
   const merged = join(home(at, spec.id), 'app')
   await mountOverlay({ lower, upper, work: join(diskFolder(at, spec.id), 'work'), at: merged })
   return merged

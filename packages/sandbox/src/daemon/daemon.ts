@@ -20,7 +20,7 @@ import { openNumbers } from './numbers.ts'
 import { loadOwners, openOwners } from './owners.ts'
 import type { Options } from './options.ts'
 import { loadRecords, removeRecord, replaceFile } from './records.ts'
-import { prepareReleases } from './releases.ts'
+import { prepareReleases, unmountOthers } from './releases.ts'
 import { ephemeralDisks } from './room.ts'
 import { openSandboxes } from './sandboxes.ts'
 import { loadScratches } from './scratch.ts'
@@ -54,6 +54,7 @@ export async function serve(options: Options): Promise<void> {
   const places = new Map(running.map(({ spec, index }) => [spec.id, { index, network: spec.network }]))
   await writeRules(at, [...places.values()])
   await sweep(at, places, cgroups)
+  await unmountOthers(at, new Set(running.map(({ spec }) => spec.release)))
   const scratches = new Map((await loadScratches(at)).map((scratch) => [scratch.id, scratch]))
   const notes = loadOwners(at)
   const taken = [...records, ...scratches.values(), ...notes].map(({ index }) => index)

@@ -1,12 +1,14 @@
 /** Releases: squashfs files named by their SHA-256, packed from scratch disks, mounted once for all that run them. */
 import { existsSync, statfsSync } from 'node:fs'
-import { lstat, mkdir, readdir, rename, stat } from 'node:fs/promises'
+import { lstat, mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { releasesFolder } from '../verbs.ts'
 import type { Release } from '../verbs.ts'
 import { sha256File } from './images.ts'
 import type { Instance } from './instance.ts'
+import type { Locks } from './locks.ts'
 import { mountImage, removeFile, unmount } from './mounts.ts'
+import { publish } from './publish.ts'
 import { Refusal } from './refuse.ts'
 import { refuseWithoutRoom } from './room.ts'
 import { run } from './run.ts'
@@ -14,10 +16,14 @@ import { squash } from './squash.ts'
 
 const folder = (at: Instance) => join(at.root, releasesFolder)
 const file = (at: Instance, sha256: string) => join(folder(at), `${sha256}.sqfs`)
-const point = (at: Instance, sha256: string) => join(at.run, 'releases', sha256)
+const mounted = (at: Instance) => join(at.run, 'releases')
+const point = (at: Instance, sha256: string) => join(mounted(at), sha256)
 const temporary = '.packing-'
 
 let packed = 0
+
+/** Held while a release is mounted, unmounted, removed or put in its place. */
+export const releaseLock = (sha256: string) => `release ${sha256}`
 
 export async function prepareReleases(at: Instance): Promise<void> {
   await mkdir(folder(at), { recursive: true, mode: 0o755 })
@@ -28,7 +34,11 @@ export async function prepareReleases(at: Instance): Promise<void> {
  * Modes become a+rwX: at run time the files below /app belong to nobody whom the app's user namespace knows,
  * so without write bits it could not even copy them up into its own layer.
  */
-export async function packRelease(at: Instance, source: { disk: string; path: string | undefined }): Promise<Release> {
+export async function packRelease(
+  at: Instance,
+  source: { disk: string; path: string | undefined },
+  locks: Locks,
+): Promise<Release> {
   const from = await folderOnDisk(source)
   refuseWithoutRoom(at, { sizeBytes: await sizeWithoutHoles(from, source.disk) })
   const target = join(folder(at), `${temporary}${process.pid}-${++packed}`)
@@ -36,7 +46,8 @@ export async function packRelease(at: Instance, source: { disk: string; path: st
     await squash({ folder: from, file: target, chmod: 'a+rwX,u-s,g-s,o-t' })
     const sha256 = await sha256File(target)
     const { size } = await stat(target)
-    await rename(target, file(at, sha256))
+    // Not while the same release is removed: what is answered here is there.
+    await locks.hold(releaseLock(sha256), () => publish({ file: target, as: file(at, sha256) }))
     return { sha256, sizeBytes: size }
   } finally {
     await removeFile(target)
@@ -86,7 +97,14 @@ export async function unmountRelease(at: Instance, sha256: string): Promise<void
   await unmount(point(at, sha256))
 }
 
+/** Unmounted first, so that after a kill in between it is a release that can be used or removed. */
 export async function removeRelease(at: Instance, sha256: string): Promise<void> {
   await unmountRelease(at, sha256)
   await removeFile(file(at, sha256))
+}
+
+/** A daemon that was killed leaves releases mounted that nobody runs: each holds a loop device, and its file's blocks. */
+export async function unmountOthers(at: Instance, used: ReadonlySet<string | undefined>): Promise<void> {
+  if (!existsSync(mounted(at))) return
+  for (const sha256 of await readdir(mounted(at))) if (!used.has(sha256)) await unmountRelease(at, sha256)
 }

@@ -24,7 +24,7 @@ import { egressFor, openMeter } from './readings.ts'
 import { removeRecord, saveRecord } from './records.ts'
 import type { SandboxRecord } from './records.ts'
 import { Refusal } from './refuse.ts'
-import { unmountRelease } from './releases.ts'
+import { releaseLock, unmountRelease } from './releases.ts'
 import { confineSupervisor } from './supervisor.ts'
 
 export interface Sandboxes {
@@ -210,7 +210,7 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     const others = () => unfinished().filter((other) => other !== record)
     await detach(needs, { mounts, isUsed: (mount) => others().some((other) => isUser(other.spec, mount)) })
     if (sha256 === undefined) return
-    await locks.hold(`release ${sha256}`, async () => {
+    await locks.hold(releaseLock(sha256), async () => {
       if (!others().some(({ spec }) => spec.release === sha256)) await unmountRelease(at, sha256)
     })
   }

@@ -8,7 +8,7 @@ import type { Instance } from './instance.ts'
 import type { Locks } from './locks.ts'
 import type { Numbers } from './numbers.ts'
 import { Refusal } from './refuse.ts'
-import { packRelease, releases, removeRelease } from './releases.ts'
+import { packRelease, releaseLock, releases, removeRelease } from './releases.ts'
 import type { Sandboxes } from './sandboxes.ts'
 import { makeScratch, mountedScratch, removeScratch } from './scratch.ts'
 import type { Scratch } from './scratch.ts'
@@ -117,11 +117,11 @@ export function handlers(parts: Parts): Handlers {
     pack: ({ scratch, path }) =>
       scratchLock(scratch, async () => {
         idleScratch(scratch)
-        return packRelease(at, { disk: await mountedScratch(at, scratch), path })
+        return packRelease(at, { disk: await mountedScratch(at, scratch), path }, locks)
       }),
     releases: () => releases(at),
     removeRelease: ({ sha256 }) =>
-      locks.hold(`release ${sha256}`, async () => {
+      locks.hold(releaseLock(sha256), async () => {
         if (sandboxes.uses({ release: sha256 }))
           throw new Refusal('conflict', `a sandbox still runs release ${sha256}; stop it first`)
         await removeRelease(at, sha256)
