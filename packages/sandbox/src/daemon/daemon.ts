@@ -35,7 +35,7 @@ import { openVolumes } from './volumes.ts'
 const checkRulesEveryMs = 10_000
 
 export async function serve(options: Options): Promise<void> {
-  becomeTheOne(options)
+  await becomeTheOne(options)
   const at = await settleDown(options)
   const cgroups = openCgroups()
   for (const group of [supervisorsGroup(at), at.cgroupParent]) await cgroups.prepare(group)
@@ -76,6 +76,7 @@ export async function serve(options: Options): Promise<void> {
 
 export async function destroy(options: Options): Promise<void> {
   await endTheOne(options)
+  await becomeTheOne(options)
   const at = await settleDown(options)
   const cgroups = openCgroups()
   await prepareConmon(at)

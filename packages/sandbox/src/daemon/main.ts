@@ -9,6 +9,7 @@
 import { parseArgs } from 'node:util'
 import { ensureApart, enterCommand, mountNamespace } from './namespace.ts'
 import { readOptions } from './options.ts'
+import { refuseSecond } from './single.ts'
 
 const { values } = parseArgs({
   options: {
@@ -23,6 +24,8 @@ const { values } = parseArgs({
   },
 })
 
+// What others may read is said file by file; nobody but root ever writes.
+process.umask(0o022)
 const options = readOptions(values)
 if (values.inside !== undefined) {
   ensureApart(values.inside)
@@ -30,6 +33,7 @@ if (values.inside !== undefined) {
   const { destroy, serve } = await import('./daemon.ts')
   await (values.destroy ? destroy(options) : serve(options))
 } else {
+  if (!values.destroy) refuseSecond(options)
   const again = [process.execPath, ...process.argv.slice(1), '--inside', mountNamespace()]
   const command = [...(await enterCommand(options.root)), ...again]
   if (!process.execve) throw new Error('sandboxd needs Node 24 or newer')
