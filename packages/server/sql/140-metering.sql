@@ -53,7 +53,8 @@ create table meter_carry (
   primary key (app, payer, meter)
 );
 
--- A closed interval, or a build: the cause of one chain of transfers.
+-- A closed interval, or a build: the cause of one chain of transfers. Kept for ever, like the ledger: a row for each
+-- hour that an app ran and was paid for, with a line for each meter.
 create table usage_interval (
   id         uuid primary key,  -- derived from app, payer and number, or from the build
   app        uuid not null references app,

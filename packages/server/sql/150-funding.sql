@@ -1,4 +1,4 @@
--- Who paid what for which app. The row comes first, with the parts it will be split into; then the ledger's chain,
+-- Who paid what for which app; kept for ever. The row comes first, with the parts it will be split into; then the ledger's chain,
 -- under ids derived from the row's own; then `posted_at`.
 create table contribution (
   id        uuid primary key,  -- chosen by the payer: the same id again is the same payment

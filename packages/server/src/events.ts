@@ -2,7 +2,8 @@
  * What happened, as a row written in the transaction that caused it; each subscriber handles it once.
  *
  * "Once" is a job per subscriber, enqueued in that same transaction: it survives a kill and is retried, so a
- * subscriber is idempotent. An event is for what merely follows (a deployed release, an empty purse); what must
+ * subscriber is idempotent. The row says that it happened, for a while; an app's history is its own (app_change). An
+ * event is for what merely follows (a deployed release, an empty purse); what must
  * be true at once is a call.
  */
 import type { Clock } from './clock.ts'
@@ -27,9 +28,14 @@ export interface Events {
   on<T extends EventType>(type: T, name: string, handle: (data: EventMap[T]) => Promise<void>): void
 }
 
+const KEPT_MS = 90 * 86_400_000
+
 export function openEvents(services: { jobs: Jobs; clock: Clock }): Events {
   const { jobs, clock } = services
   const subscribers = new Map<EventType, string[]>()
+  jobs.daily('events: forget', (on, now) =>
+    on.query('delete from event where at < $1', [new Date(now.getTime() - KEPT_MS)]),
+  )
   return {
     async emit(tx, type, data) {
       await tx.query('insert into event (type, app, data, at) values ($1, $2, $3, $4)', [

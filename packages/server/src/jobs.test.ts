@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { newId } from '@perennial/protocol'
 import { systemClock } from './clock.ts'
 import type { Database } from './database.ts'
 import { openDiagnostics } from './diagnostics.ts'
@@ -143,6 +144,39 @@ test('a job that ended while the database was away runs again once it is back, n
   await jobs.idle()
   await jobs.close()
   assert.deepEqual(await database.query('select 1 from job'), [])
+})
+
+test('what is done daily is done at each start and is due again a day later, once', async () => {
+  await using opened = await serverDatabase()
+  const { database } = opened
+  let done = 0
+  for (let start = 1; start <= 2; start++) {
+    const jobs = jobsOf(database, 'node')
+    jobs.daily('forget', async () => void done++)
+    await jobs.start()
+    await jobs.idle()
+    await jobs.close()
+    assert.equal(done, start)
+  }
+  const due = await database.query(
+    `select from job where run_at between now() + interval '23 h' and now() + interval '25 h'`,
+  )
+  assert.equal(due.length, 1)
+  assert.equal((await database.query('select from job')).length, 1)
+})
+
+test('events are forgotten after a quarter', async () => {
+  await using opened = await serverDatabase()
+  const { database } = opened
+  const jobs = jobsOf(database, 'node')
+  const events = openEvents({ jobs, clock: systemClock })
+  await database.transaction((tx) => events.emit(tx, 'contributed', { app: newId(), contribution: 'new' }))
+  await database.transaction((tx) => events.emit(tx, 'contributed', { app: newId(), contribution: 'old' }))
+  await database.query(`update event set at = now() - interval '91 days' where data ->> 'contribution' = 'old'`)
+  await jobs.start()
+  await jobs.idle()
+  await jobs.close()
+  assert.deepEqual(await database.query(`select data ->> 'contribution' as said from event`), [{ said: 'new' }])
 })
 
 test('an event whose transaction rolls back was never said', async () => {

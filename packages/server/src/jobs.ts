@@ -26,6 +26,8 @@ export interface Jobs {
    * runs at the earlier of both times; while it runs, it runs once more, at the earliest time asked for.
    */
   enqueue(tx: Queryable, kind: string, data: JobData, options?: { key?: string; runAt?: Date }): Promise<void>
+  /** Declares what is done at each start and once a day from then on: forgetting, above all. */
+  daily(kind: string, work: (on: Database, now: Date) => Promise<unknown>): void
   start(): Promise<void>
   /** Waits until nothing is due (for tests and shutdown of tests). */
   idle(): Promise<void>
@@ -34,6 +36,7 @@ export interface Jobs {
 }
 
 const LEASE_MS = 60_000
+const DAY_MS = 86_400_000
 const LONGEST_BACK_OFF_MS = 300_000
 
 interface Kind {
@@ -50,6 +53,8 @@ export function openJobs(services: {
 }): Jobs {
   const { database, clock, diagnostics, owner } = services
   const kinds = new Map<string, Kind>()
+  const dailies: string[] = []
+  /** At most `atOnce` of each kind. */
   const running = new Map<bigint, Promise<unknown>>()
   const stop = new AbortController()
   let wakeUp = () => {}
@@ -170,24 +175,36 @@ export function openJobs(services: {
     woken = false
   }
 
+  const handle: Jobs['handle'] = (kind, run, options = {}) => {
+    if (kinds.has(kind)) throw new Error(`job kind ${kind} has two handlers`)
+    kinds.set(kind, { run, atOnce: options.atOnce ?? 4, running: 0 })
+  }
+
+  const enqueue: Jobs['enqueue'] = async (tx, kind, data, options = {}) => {
+    await tx.query(
+      `insert into job (kind, key, data, run_at) values ($1, $2, $3, $4)
+       on conflict (kind, key) where key is not null do update set
+         again = job.claimed_until is not null,
+         run_at = case when job.claimed_until is not null and not job.again then excluded.run_at
+                       else least(job.run_at, excluded.run_at) end`,
+      [kind, options.key ?? null, JSON.stringify(data), options.runAt ?? clock.now()],
+    )
+    await tx.query(`notify job`)
+  }
+
   return {
-    handle(kind, run, options = {}) {
-      if (kinds.has(kind)) throw new Error(`job kind ${kind} has two handlers`)
-      kinds.set(kind, { run, atOnce: options.atOnce ?? 4, running: 0 })
-    },
-    async enqueue(tx, kind, data, options = {}) {
-      await tx.query(
-        `insert into job (kind, key, data, run_at) values ($1, $2, $3, $4)
-         on conflict (kind, key) where key is not null do update set
-           again = job.claimed_until is not null,
-           run_at = case when job.claimed_until is not null and not job.again then excluded.run_at
-                         else least(job.run_at, excluded.run_at) end`,
-        [kind, options.key ?? null, JSON.stringify(data), options.runAt ?? clock.now()],
-      )
-      await tx.query(`notify job`)
+    handle,
+    enqueue,
+    daily(kind, work) {
+      dailies.push(kind)
+      handle(kind, async () => {
+        await work(database, clock.now())
+        await enqueue(database, kind, {}, { key: kind, runAt: new Date(clock.now().getTime() + DAY_MS) })
+      })
     },
     async start() {
       await database.query('update job set claimed_by = null, claimed_until = null where claimed_by = $1', [owner])
+      for (const kind of dailies) await enqueue(database, kind, {}, { key: kind })
       await database.listen('job', wake)
       looping = loop()
     },

@@ -19,7 +19,7 @@ import { openDiagnostics } from './diagnostics.ts'
 import { openEvents } from './events.ts'
 import { openFunding, type Funding } from './funding/index.ts'
 import { openGateway, plainPage, type Gateway } from './gateway/index.ts'
-import { openHosting, type Hosting } from './hosting/index.ts'
+import { openData, openHosting, type Hosting } from './hosting/index.ts'
 import { openIdentity } from './identity/index.ts'
 import { openJobs } from './jobs.ts'
 import { openKeys } from './keys.ts'
@@ -126,11 +126,13 @@ export async function openNode(config: Config): Promise<Node> {
     })
     later.gateway = gateway
     closing(() => gateway.close())
+    const data = openData(services, { sandbox, metering, logs })
     const hosting = openHosting(services, {
       apps,
       builds,
       funding,
       metering,
+      data,
       logs,
       sandbox,
       limits,
@@ -140,7 +142,7 @@ export async function openNode(config: Config): Promise<Node> {
 
     const origins = config.hosts.map((host) => `http://${host}:${config.listen.port}`)
     const origin = origins[0] ?? `http://${config.listen.host}:${config.listen.port}`
-    const rpc = await openRpc(
+    const rpc = openRpc(
       {
         ...services,
         identity,
@@ -174,6 +176,8 @@ export async function openNode(config: Config): Promise<Node> {
     closing(() => metering.close())
     funding.start()
     closing(() => funding.close())
+    data.start()
+    closing(() => data.close())
     hosting.start()
     closing(() => hosting.close())
     await jobs.start()

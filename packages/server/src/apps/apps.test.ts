@@ -6,6 +6,7 @@ import { openDiagnostics } from '../diagnostics.ts'
 import { openEvents } from '../events.ts'
 import { openJobs } from '../jobs.ts'
 import { serverDatabase } from '../testing.ts'
+import { forgetChanges } from './queries/apps.ts'
 import { openApps, type Apps, type Origin } from './index.ts'
 import type { Database } from '../database.ts'
 
@@ -65,5 +66,20 @@ test('each state an app came to is public history, with the reason, once', () =>
     assert.deepEqual(
       events.map((event) => event.data),
       [{ app: app.id, from: 'frozen', to: 'funded', sentence: 'Paid for 30 days.', at: '2026-01-01T00:01:00.000Z' }],
+    )
+  }))
+
+test('an app that changes its state without end keeps the newest changes', () =>
+  withApps(async (apps, database, clock) => {
+    const app = await database.transaction((tx) => apps.create(tx, hello, {}))
+    for (let turn = 0; turn < 6; turn++) {
+      await clock.advance(60_000)
+      const state = turn % 2 === 0 ? 'funded' : 'frozen'
+      await database.transaction((tx) => apps.setState(tx, app.id, state, `change ${turn}`))
+    }
+    await forgetChanges(database, 3)
+    assert.deepEqual(
+      (await apps.history(app.id)).map(({ sentence }) => sentence),
+      ['change 3', 'change 4', 'change 5'],
     )
   }))

@@ -14,6 +14,7 @@ import {
   appByUrl,
   appsById,
   changesOf,
+  forgetChanges,
   insertApp,
   insertChange,
   newestApps,
@@ -78,9 +79,12 @@ export interface Apps {
 const LONGEST_LABEL = 63
 const HASH_LENGTH = 8
 const MAX_DESCRIPTION = 350
+/** Runways look back 61 days; an app that changes more often than this in them is estimated. */
+const KEPT_CHANGES = 1000
 const NEW = 'New: nobody has paid for it yet.'
 
-export function openApps({ database, events, clock }: Services): Apps {
+export function openApps({ database, events, clock, jobs }: Services): Apps {
+  jobs.daily('app changes: forget', (on) => forgetChanges(on, KEPT_CHANGES))
   return {
     async create(tx, repository, { ref = null, by = null }) {
       const { url, forge, owner, name } = repository

@@ -71,6 +71,7 @@ interface Writer {
 
 export function openLogs(services: Pick<Services, 'database' | 'clock' | 'diagnostics'>): Logs {
   const { database, clock, diagnostics } = services
+  /** One an app that printed since the start. */
   const writers = new Map<string, Writer>()
   const followers = new Map<string, Set<() => void>>()
   const stop = new AbortController()

@@ -29,6 +29,7 @@ import {
   updateDeployment,
   type DeploymentRow,
 } from './queries/deployments.ts'
+import { forgetDeployments } from './queries/forget.ts'
 import { releaseOfApp, releaseOfDeployment, releasesOfApp } from './queries/releases.ts'
 import { openSandboxes } from './run-sandbox.ts'
 import { failed } from './outcome.ts'
@@ -74,7 +75,7 @@ export interface Builds {
   running(tx: Transaction, deployment: string, detail: string): Promise<void>
   /** Hosting: it does not start. The app keeps the release it had. */
   startFailed(tx: Transaction, deployment: string, why: { sentence: string; nextStep: string | null }): Promise<void>
-  /** At start: removes what killed builds left and images that nobody needs, and goes on with what is not finished. */
+  /** At start: removes what killed builds left, and goes on with what is not finished. */
   recover(): Promise<void>
 }
 
@@ -100,6 +101,7 @@ export function openBuilds(services: Services, deps: BuildsDeps): Builds {
     if ((await build(deployment, signal)) === 'over') return
     await enqueue(database, deployment, new Date(clock.now().getTime() + ASK_AGAIN_MS))
   }
+  jobs.daily('deployments: forget', forgetDeployments)
   jobs.handle('build', (job, signal) => run(String(job.data['deployment']), signal), { atOnce: AT_ONCE })
   events.on('contributed', 'builds', async ({ app }) => {
     const waiting = await openDeployment(database, app)
@@ -173,7 +175,6 @@ export function openBuilds(services: Services, deps: BuildsDeps): Builds {
       const unfinished = await unfinishedDeployments(database)
       await sandboxes.removeLeft()
       for (const id of unfinished) await enqueue(database, id)
-      await images.tidySoon(database)
     },
   }
 }

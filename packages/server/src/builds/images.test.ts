@@ -107,9 +107,9 @@ async function deploy(bench: BuildBench, app: App, files: Record<string, string>
   return done.release ?? ''
 }
 
-async function tidied({ builds, services }: Builder): Promise<void> {
-  await builds.recover()
-  await services.jobs.idle()
+async function tidied({ services: { jobs, database } }: Builder): Promise<void> {
+  await jobs.enqueue(database, 'release-images', {}, { key: 'release-images' })
+  await jobs.idle()
 }
 
 /** Of each release, oldest first. */

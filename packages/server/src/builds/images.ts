@@ -14,7 +14,6 @@ import { bytesKept, markRemoved, notePacked, unneeded } from './queries/images.t
 
 /** Enough to go back past a bad release, and past a bad attempt to mend it. */
 export const KEPT_RELEASES = 3
-const DAY_MS = 86_400_000
 const JOB = 'release-images'
 
 export interface ImagesDeps {
@@ -31,7 +30,7 @@ export interface Images {
   pack(source: { deployment: string; scratch: string; path: string | null }): ReturnType<SandboxClient['pack']>
   /** Charges the app from now on for what it keeps. */
   charge(app: string): Promise<void>
-  /** Removes what nobody needs: soon, and once a day from then on. */
+  /** Removes what nobody needs, as it is done each day and at each start. */
   tidySoon(on: Parameters<Services['jobs']['enqueue']>[0]): Promise<void>
 }
 
@@ -69,10 +68,7 @@ export function openImages(
     crash('image-removed')
   }
 
-  jobs.handle(JOB, async () => {
-    await tidy()
-    await jobs.enqueue(database, JOB, {}, { key: JOB, runAt: new Date(clock.now().getTime() + DAY_MS) })
-  })
+  jobs.daily(JOB, tidy)
 
   return {
     pack: ({ deployment, scratch, path }) =>

@@ -23,6 +23,7 @@ const NOTHING: Values = { requests: 0n, bytesIn: 0n, bytesOut: 0n }
 const MEASURES = ['requests', 'bytesIn', 'bytesOut'] as const
 
 export class Counters {
+  /** By app that was ever asked for something, then by process: the base, and the workers that live. */
   readonly #rows = new Map<string, Map<string, Values>>()
   readonly #changed = new Map<string, CountRow>()
 

@@ -48,6 +48,7 @@ export async function openGateway(services: Services, options: GatewayOptions): 
   const { config, database, diagnostics } = services
   const folder = options.folder ?? `${config.data}/gateway`
   await mkdir(folder, { recursive: true, mode: 0o700 })
+  /** One an app that has a host name. */
   const routes = new Map<string, Route>()
   for (const { app, host } of await loadHosts(database)) routes.set(app, { app, host, endpoint: null })
   const counters = new Counters(await loadCounts(database))

@@ -6,7 +6,7 @@ import type { Services } from '../services.ts'
 import { permitted, type Refusal } from '@perennial/protocol'
 import { openKeeper, type Keeper, type KeeperDeps } from './keeper.ts'
 import { openPrinted, type Printed } from './printed.ts'
-import { instanceById, liveInstances, setInstance, setPrinted, type Instance } from './queries.ts'
+import { forgetInstances, instanceById, liveInstances, setInstance, setPrinted, type Instance } from './queries.ts'
 import type { Count } from './router.ts'
 import { APP_PORT } from './spec.ts'
 
@@ -55,6 +55,7 @@ const WATCH_MS = 30_000
 /** Apps that must sleep when nobody asks get this long. */
 const FORCED_SLEEP_MS = 30_000
 const OURS = /^i-/
+const GONE_KEPT_MS = 7 * 86_400_000
 const ACTIVITY: Record<Instance['state'], Activity> = {
   starting: 'starting',
   awake: 'awake',
@@ -66,9 +67,11 @@ const ACTIVITY: Record<Instance['state'], Activity> = {
 export function openHosting(services: Services, deps: HostingDeps): Hosting {
   const { config, database, clock, diagnostics, events } = services
   const { apps, logs, metering, router, sandbox } = deps
+  /** One an app, as long as the node runs; as many as there are apps. */
   const keepers = new Map<string, { keeper: Keeper; turn: Serial }>()
+  /** Of instances that live. */
   const printed = new Map<string, Printed>()
-  /** By instance, and since when it is awake. */
+  /** Of instances that live, and since when each is awake. */
   const lastBusy = new Map<string, { requests: bigint; atMs: number; since: Date }>()
   const stop = new AbortController()
   const stopStarting = () => stop.abort(new Error('the node is stopping'))
@@ -118,6 +121,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
   }
   const keep = (app: string, deployment?: string) => inTurn(app, (keeper) => keeper.keep(deployment))
 
+  services.jobs.daily('instances: forget', (on, now) => forgetInstances(on, new Date(now.getTime() - GONE_KEPT_MS)))
   events.on('release-built', 'hosting', ({ app, deployment }) => keep(app, deployment))
   events.on('state-changed', 'hosting', ({ app }) => keep(app))
   events.on('contributed', 'hosting', ({ app }) => keep(app))
@@ -128,6 +132,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     const rows = await liveInstances(database)
     const [sandboxes, counts] = await Promise.all([sandbox.list(), router.counts()])
     const states = new Map(sandboxes.map((one) => [one.id, one]))
+    await deps.data.look(states)
     const traffic = new Map(counts.map((count) => [count.app, count]))
     const nowMs = clock.monotonicMs()
     for (const row of rows) {
@@ -238,6 +243,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
       const keptApps = new Set(kept.map(({ app }) => app))
       for (const app of await apps.ids()) if (!keptApps.has(app)) await router.unroute({ app })
       for (const row of kept) await adopt(row, sandboxes.get(row.id)?.state === 'frozen')
+      await deps.data.reconcile(kept.map(({ app, payer, state }) => ({ app, payer, asleep: state === 'asleep' })))
       const keptIds = new Set(kept.map(({ id }) => id))
       for (const row of rows) if (!keptIds.has(row.id)) await endLeft(row, sandboxes.has(row.id))
       for (const { id } of rows) sandboxes.delete(id)

@@ -28,13 +28,15 @@ const COLUMNS = `id, app, release, deployment, payer, state, address, started_at
 
 export type NewInstance = Pick<Instance, 'id' | 'app' | 'release' | 'deployment' | 'payer' | 'startedAt'>
 
-export async function insertInstance(database: Queryable, instance: NewInstance): Promise<void> {
+export async function insertInstance(database: Queryable, instance: NewInstance): Promise<Instance> {
   const { id, app, release, deployment, payer, startedAt } = instance
   await database.query(
     `insert into instance (id, app, release, deployment, payer, state, started_at, since)
      values ($1, $2, $3, $4, $5, 'starting', $6, $6)`,
     [id, app, release, deployment, payer, startedAt],
   )
+  const unknown = { address: null, logInode: null, logOffset: null, reason: null }
+  return { ...instance, ...unknown, state: 'starting', since: startedAt }
 }
 
 export interface InstanceChange {
@@ -64,6 +66,11 @@ export async function liveInstances(database: Queryable, app?: string): Promise<
     `select ${COLUMNS} from instance where state <> 'gone' and ($1::uuid is null or app = $1) order by started_at`,
     [app ?? null],
   )
+}
+
+/** Those that are gone are of use while their last words may be looked for. */
+export async function forgetInstances(database: Queryable, before: Date): Promise<void> {
+  await database.query(`delete from instance where state = 'gone' and since < $1`, [before])
 }
 
 export async function instanceById(database: Queryable, id: string): Promise<Instance | undefined> {

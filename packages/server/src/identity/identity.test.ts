@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { formatNonce, keyFromSeed, newSeed } from '@perennial/protocol'
 import { FakeClock } from '../clock.ts'
 import { Secret } from '../diagnostics.ts'
-import { openIdentity } from './index.ts'
+import { networkOf, openIdentity } from './index.ts'
 import { openNonces } from './nonces.ts'
 
 const DAY_MS = 86_400_000
@@ -119,6 +119,41 @@ test('an address that deploys too often waits, and is told how long', async () =
   await clock.advance(360_000)
   assert.equal(limits.take('deploy by address', '203.0.113.7'), 0)
   assert.equal(limits.take('deploy by address', '203.0.113.7'), 360)
+})
+
+test('a caller who changes between the addresses of one IPv6 network has one quota', async () => {
+  const { limits } = await identity()
+  const waits = Array.from({ length: 11 }, (_, at) =>
+    limits.take('deploy by address', `2001:db8:0:1:${at.toString(16)}::${at}`),
+  )
+  assert.deepEqual(
+    waits.map((wait) => wait > 0),
+    [...Array.from({ length: 10 }, () => false), true],
+  )
+  assert.equal(limits.take('deploy by address', '2001:db8:0:2::1'), 0, 'another network is another caller')
+})
+
+test('an address stands for its network, however it is written', () => {
+  for (const [address, network] of [
+    ['203.0.113.7', '203.0.113.7'],
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['::ffff:cb00:7107', '203.0.113.7'],
+    ['2001:DB8:0:1:2:3:4:5', '2001:db8:0:1::/64'],
+    ['2001:db8::1:0:0:0:1', '2001:db8:0:1::/64'],
+    ['2001:db8::', '2001:db8:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['unix', 'unix'],
+  ] as const)
+    assert.equal(networkOf(address), network)
+  fc.assert(
+    fc.property(fc.ipV6(), fc.ipV6(), (one, other) => {
+      const [a, b] = [networkOf(one), networkOf(other)]
+      assert.match(a, /^([0-9a-f]{1,4}:){4}:\/64$|^\d+\.\d+\.\d+\.\d+$/)
+      const first64 = (text: string) => new URL(`http://[${text}]`).hostname
+      if (first64(one) === first64(other)) assert.equal(a, b)
+    }),
+    { numRuns: 500 * scale },
+  )
 })
 
 test('loopback has no limit as an address, its keys have', async () => {

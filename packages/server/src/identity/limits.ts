@@ -1,10 +1,11 @@
 /**
  * How much of the node's time one address or one key may take: buckets that fill at a steady rate.
  *
- * An address on loopback has no limit of its own: there, a proxy or a test speaks for everyone, and keys are limited
- * all the same.
+ * Addresses of one IPv6 network are one caller (network.ts): who changes between them has one bucket. An address on
+ * loopback has no limit of its own: there, a proxy or a test speaks for everyone, and keys are limited all the same.
  */
 import type { Clock } from '../clock.ts'
+import { networkOf } from './network.ts'
 
 interface Rule {
   /** Calls a second, in the long run. */
@@ -42,7 +43,7 @@ export function openLimits({ clock }: { clock: Clock }): Limits {
     take(name, whose) {
       if (name.endsWith('by address') && isLoopback(whose)) return 0
       const { perSecond, burst } = RULES[name]
-      const key = `${name} ${whose}`
+      const key = `${name} ${name.endsWith('by address') ? networkOf(whose) : whose}`
       const nowMs = clock.monotonicMs()
       const bucket = buckets.get(key) ?? { left: burst, atMs: nowMs }
       // Put back at the end: a Map keeps the order, so those at its start were quiet longest.

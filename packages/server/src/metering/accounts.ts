@@ -36,6 +36,9 @@ export interface Accounts {
   balance(name: AccountName): Promise<Balance>
 }
 
+/** Callers have accounts, too, and there may be any number of them. */
+const MOST_KNOWN = 50_000
+
 const NOTHING: Balance = { balance: 0n, held: 0n, available: 0n }
 
 export function openAccounts(ledger: Ledger): Accounts {
@@ -44,6 +47,7 @@ export function openAccounts(ledger: Ledger): Accounts {
     id(name) {
       const asked = known.get(name) ?? open(ledger, name)
       known.set(name, asked)
+      if (known.size > MOST_KNOWN) known.delete(known.keys().next().value!)
       // A failure is the caller's to see and is tried anew next time.
       asked.catch(() => known.delete(name))
       return asked

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DEFAULT_PRICE_BOOK, deriveId, isRefusal, rate, transferCode } from '@perennial/protocol'
 import { accountOf, ALLOWANCE } from './accounts.ts'
 import { intervalId } from './stream.ts'
-import { HOUR, run, withBench, type Bench } from './testing.ts'
+import { DAY, HOUR, run, withBench, type Bench } from './testing.ts'
 
 const SECOND_NS = 1_000_000_000n
 const cpuPrice = (ns: bigint) => rate({ usage: ns, price: DEFAULT_PRICE_BOOK.prices.cpu, carried: 0n }).micros
@@ -282,4 +282,22 @@ test('what runs on goes from one payer to the next without a nanosecond lost or 
       [ALLOWANCE]: 20n,
     })
     await bench.assertSound()
+  }))
+
+test('what became of old holds is forgotten, what is still open is not', () =>
+  withBench(async (bench) => {
+    await started(bench, 1_000_000n)
+    await run(bench, 2 * HOUR)
+    const { database } = bench.services
+    const count = async (where: string) => (await database.query(`select from usage_hold where ${where}`)).length
+    assert.ok((await count('resolved')) > 0 && (await count('not resolved')) > 0)
+    await database.query(`update usage_hold set asked_at = asked_at - interval '91 days'`)
+    const open = await count('not resolved')
+    await bench.clock.advance(22 * HOUR - 1)
+    await bench.metering.sample()
+    assert.ok((await count('not resolved')) >= open, 'what is open stays, however old')
+    await run(bench, 2 * DAY, HOUR)
+    assert.equal(await count(`asked_at < '2025-12-01'`), 0)
+    assert.ok((await count('not resolved')) > 0)
+    assert.equal((await bench.ledger.verify()).length, 0)
   }))

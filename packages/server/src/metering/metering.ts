@@ -30,6 +30,7 @@ import { openBuildMeter, type BuildMeter } from './builds.ts'
 import { openHolder } from './holder.ts'
 import { openMeters } from './meters.ts'
 import { openPoster } from './poster.ts'
+import { forgetHolds } from './queries/usage.ts'
 import { priceText } from './rating.ts'
 import { openRent, type Rent } from './rent.ts'
 import { openReports, type Reports } from './reports.ts'
@@ -104,6 +105,8 @@ export interface Metering extends BuildMeter, Rent, Reports {
 
 const TICK_MS = 1_000
 const CLOSE_MS = 5_000
+const DAY_MS = 86_400_000
+const HOLDS_KEPT_MS = 90 * DAY_MS
 
 export async function openMetering(services: Services, deps: MeteringDeps): Promise<Metering> {
   const { clock, database, diagnostics } = services
@@ -122,9 +125,19 @@ export async function openMetering(services: Services, deps: MeteringDeps): Prom
   const stop = new AbortController()
   let looping: Promise<void> | undefined
 
+  let forgottenDay = 0
+  const forget = async (): Promise<void> => {
+    const now = clock.now().getTime()
+    const day = Math.floor(now / DAY_MS)
+    if (day === forgottenDay) return
+    await forgetHolds(database, new Date(now - HOLDS_KEPT_MS))
+    forgottenDay = day
+  }
+
   const round = async (): Promise<{ stopped: Promise<void> }> => {
     const { stopped } = await rounds.round()
     await rent.collectDue()
+    await forget()
     return { stopped }
   }
 

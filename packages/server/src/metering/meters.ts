@@ -27,6 +27,7 @@ export interface Meters {
 }
 
 export async function openMeters(database: Database, prices: (meter: Meter) => string, nowMs: number): Promise<Meters> {
+  // One or two an app (its purse, the start allowance); instances leave as they are detached.
   const streams = new Map<string, Stream>()
   const byApp = new Map<string, Stream[]>()
   const byInstance = new Map<string, Stream>()

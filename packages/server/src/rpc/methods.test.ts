@@ -103,7 +103,7 @@ async function withNode(work: (node: TestNode) => Promise<void>): Promise<void> 
     isolation: 'shared-kernel',
   }
   await funding.fillAllowance()
-  const rpc = await openRpc(house, handlers)
+  const rpc = openRpc(house, handlers)
   const caller = async (): Promise<Caller> => ({
     did: (await keyFromSeed(newSeed())).did,
     via: 'session',

@@ -16,6 +16,7 @@ import {
 } from '@perennial/protocol'
 import { accountOf } from '../metering/index.ts'
 import { AFTER_IT, TO_THE_HANDLER } from './pipeline.ts'
+import { forgetOldCalls } from './queries.ts'
 import { burn, close, echo, look, ORIGIN, PER_CORE_SECOND, visitor, withRpc, type TestRpc } from './testing.ts'
 
 const CORE_HOUR = costOf(DEFAULT_PRICE_BOOK, { cpu: 3600n * PER_CORE_SECOND })
@@ -361,4 +362,22 @@ test('a flood of wrong calls fills no table, and looking leaves no trace', () =>
       await t.send(posted(look, { text: 'a' }))
     }
     assert.equal((await t.house.database.query('select 1 from call')).length, 0)
+  }))
+
+test('calls are kept for a quarter, and in a flood of them for as long as there is room', () =>
+  withRpc(async (t) => {
+    const { database, clock } = t.house
+    const key = await t.key()
+    for (let turn = 0; turn < 5; turn++) {
+      await t.client(key).call(echo, { text: String(turn) })
+      await database.query('update call set at = at - make_interval(secs => 1)')
+    }
+    const kept = async () => (await database.query('select from call')).length
+    const all = await kept()
+    await forgetOldCalls(database, clock.now())
+    assert.equal(await kept(), all)
+    await forgetOldCalls(database, clock.now(), 4)
+    assert.equal(await kept(), 4)
+    await forgetOldCalls(database, new Date(clock.now().getTime() + 91 * 86_400_000))
+    assert.equal(await kept(), 0)
   }))

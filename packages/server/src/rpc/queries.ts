@@ -1,6 +1,9 @@
 /** SQL of the record of calls. */
 import type { Queryable } from '../database.ts'
 
+/** Some 300 MB. */
+const MOST_CALLS = 1_000_000
+
 export interface CallRow {
   readonly id: string
   readonly at: Date
@@ -67,11 +70,15 @@ export async function releaseKey(on: Queryable, id: string): Promise<void> {
   await on.query('delete from call where id = $1', [id])
 }
 
-/** Answers are kept for a week; that a call was made is kept for a quarter. */
-export async function forgetOldCalls(on: Queryable, now: Date): Promise<void> {
+/**
+ * Answers are kept for a week; that a call was made is kept for a quarter, and in a flood of calls for as long as there
+ * is room for it.
+ */
+export async function forgetOldCalls(on: Queryable, now: Date, most = MOST_CALLS): Promise<void> {
   await on.query(
     `update call set key = null, answer = null where key is not null and at < $1::timestamptz - interval '7 days'`,
     [now],
   )
   await on.query(`delete from call where at < $1::timestamptz - interval '90 days'`, [now])
+  await on.query('delete from call where at <= (select at from call order by at desc offset $1 limit 1)', [most])
 }

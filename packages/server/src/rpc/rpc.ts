@@ -6,6 +6,7 @@ import { handle, type Arrived } from './http.ts'
 import type { StationHouse } from './passage.ts'
 import { pass } from './pipeline.ts'
 import { forgetOldCalls } from './queries.ts'
+import type { Services } from '../services.ts'
 
 export interface Rpc {
   /** What any client could do over the wire, in this process. */
@@ -14,12 +15,12 @@ export interface Rpc {
   handle(arrived: Arrived): Promise<Response | null>
 }
 
-export async function openRpc<House extends StationHouse>(
+export function openRpc<House extends StationHouse & Pick<Services, 'jobs'>>(
   house: House,
   implementations: readonly Implementation<House>[],
-): Promise<Rpc> {
+): Rpc {
   const byName = new Map(implementations.map((one) => [`${one.method.service}.${one.method.name}`, bind(one, house)]))
-  await forgetOldCalls(house.database, house.clock.now())
+  house.jobs.daily('calls: forget', (on, now) => forgetOldCalls(on, now))
   return {
     async call(method, input, caller) {
       const name = `${method.service}.${method.name}`

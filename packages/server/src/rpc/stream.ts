@@ -8,6 +8,7 @@
  * Unsigned: for watching, not for proof.
  */
 import { problemOf } from '@perennial/protocol'
+import { networkOf } from '../identity/index.ts'
 import type { Bound, Caller } from './call.ts'
 import type { Passage, StationHouse, Wire } from './passage.ts'
 import { pass } from './pipeline.ts'
@@ -17,6 +18,7 @@ const HEARTBEAT_MS = 15_000
 const MAX_STREAMS = 1000
 const MAX_PER_ADDRESS = 50
 
+/** By network; at most as many as there are streams. */
 const open = new Map<string, number>()
 let total = 0
 
@@ -28,7 +30,7 @@ export interface Watched {
 }
 
 export function stream(watched: Watched, house: StationHouse): Response {
-  const { address } = watched.caller
+  const address = networkOf(watched.caller.address)
   const mine = open.get(address) ?? 0
   if (total >= MAX_STREAMS || mine >= MAX_PER_ADDRESS)
     return new Response('Too many streams are open.', {

@@ -80,7 +80,7 @@ export const close = method({
 
 export interface TestRpc {
   readonly rpc: Rpc
-  readonly house: StationHouse
+  readonly house: StationHouse & Services
   readonly ledger: Ledger
   readonly clock: FakeClock
   /** How often `echo` was really done. */
@@ -109,7 +109,7 @@ export async function withRpc(
   const config = readConfig({})
   const services: Services = { config, database, clock, diagnostics, jobs, events: openEvents({ jobs, clock }) }
   const apps = openApps(services)
-  const house: StationHouse = {
+  const house: StationHouse & Services = {
     ...services,
     identity: openIdentity({ clock }, { node: await keyFromSeed(newSeed()), session: new Secret(newSeed()) }),
     ledger,
@@ -120,7 +120,7 @@ export async function withRpc(
     boot: newId(),
     apps,
   }
-  const rpc = await openRpc(house, [...implementations(done), ...more])
+  const rpc = openRpc(house, [...implementations(done), ...more])
   const send = async (request: Request, address = '127.0.0.1') =>
     (await rpc.handle({ request, url: new URL(request.url), address }))!
   await work({

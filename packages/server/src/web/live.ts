@@ -8,6 +8,7 @@
  */
 import type { Clock } from '../clock.ts'
 import type { Diagnostics } from '../diagnostics.ts'
+import { networkOf } from '../identity/index.ts'
 import { eventStream } from '../rpc/index.ts'
 import type { Html } from './html.ts'
 import { logLine } from './parts/log.ts'
@@ -65,6 +66,7 @@ const MAX_PER_ADDRESS = 64
 const MAX_WAITING = 500
 
 export function openLive({ clock, diagnostics }: { clock: Clock; diagnostics: Diagnostics }): Live {
+  // Both hold at most as many as there are listeners.
   const watches = new Map<string, { watch: Watch; done: Promise<void> }>()
   const perAddress = new Map<string, number>()
   let total = 0
@@ -105,7 +107,8 @@ export function openLive({ clock, diagnostics }: { clock: Clock; diagnostics: Di
   }
 
   return {
-    watch(subject, { address, after, signal }) {
+    watch(subject, { address: from, after, signal }) {
+      const address = networkOf(from)
       const mine = perAddress.get(address) ?? 0
       if (total >= MAX_LISTENERS || mine >= MAX_PER_ADDRESS)
         return new Response('Too many pages are open.', {
@@ -179,6 +182,8 @@ function mailbox(after: bigint | null, signal: AbortSignal): Listener & { messag
   })
   return {
     send({ event, data, id }) {
+      // Who does not read at all is not written for.
+      if (ended) return
       if (event === 'lines') {
         if (BigInt(id!) <= seen) return
         seen = BigInt(id!)

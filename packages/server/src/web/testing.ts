@@ -1,5 +1,6 @@
 /** For tests: the site over the real pipeline, whose methods answer with the made-up node of fixtures.ts. */
 import { methods, refuse } from '@perennial/protocol'
+import { openJobs } from '../jobs.ts'
 import { implement, openRpc, type Implementation, type StationHouse } from '../rpc/index.ts'
 import * as fixture from './fixtures.ts'
 import * as books from './fixtures-books.ts'
@@ -20,7 +21,9 @@ export interface TestSite {
 export async function openSite(house: StationHouse, origins = [ORIGIN, 'http://localhost:8080']): Promise<TestSite> {
   const done: TestSite['done'] = []
   const state: TestSite['state'] = { app: fixture.app, lines: fixture.lines, deployment: fixture.deployment }
-  const rpc = await openRpc(house, handlers(done, state))
+  // Its calls are another pipeline's beside that of the house.
+  const jobs = openJobs({ ...house, owner: 'site' })
+  const rpc = openRpc({ ...house, jobs }, handlers(done, state))
   const web = await openWeb(house, { rpc, identity: house.identity, origins })
   const ask = (path: string, init: RequestInit) => {
     const url = new URL(path, ORIGIN)

@@ -82,6 +82,8 @@ export async function submit(
 }
 
 export function watch(site: Site, { url, address, request }: Arrival, subject: Parameters<Live['watch']>[0]): Response {
+  // A stream that nobody reads would stay open: its headers are all that HEAD asks for.
+  if (request.method === 'HEAD') return new Response(null, { headers: { 'content-type': 'text/event-stream' } })
   const resumed = request.headers.get('last-event-id') ?? url.searchParams.get('after')
   const after = resumed !== null && /^\d{1,18}$/.test(resumed) ? BigInt(resumed) : null
   return site.live.watch(subject, { address, after, signal: request.signal })

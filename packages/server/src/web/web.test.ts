@@ -265,6 +265,19 @@ test('a live page sends its parts as the page has them, and the log from where i
     assert.ok(!text.includes('\u001B'))
   }))
 
+test('a stream that is only asked for by its head stays open for nobody', () =>
+  withSite(async (site) => {
+    const { web } = site
+    for (let turn = 0; turn < 100; turn++) {
+      const url = new URL(`${APP}/live`, ORIGIN)
+      await web.answer({ request: new Request(url, { method: 'HEAD' }), url, address: '203.0.113.7' })
+    }
+    const url = new URL(`${APP}/live`, ORIGIN)
+    const stream = await web.answer({ request: new Request(url), url, address: '203.0.113.7' })
+    assert.equal(stream.status, 200)
+    await heard(stream, /event: part/)
+  }))
+
 test('a build that ends turns the page, and what has ended is not live', () =>
   withSite(async (site) => {
     site.state.deployment = { ...f.deployment, status: 'running' }

@@ -68,6 +68,15 @@ export async function insertChange(
   ])
 }
 
+/** Of each app the newest `kept`. */
+export async function forgetChanges(on: Queryable, kept: number): Promise<void> {
+  await on.query(
+    `delete from app_change using (select id, row_number() over (partition by app order by id desc) as place from app_change) as old
+      where app_change.id = old.id and old.place > $1`,
+    [kept],
+  )
+}
+
 /** Oldest first. */
 export async function changesOf(on: Queryable, app: string): Promise<Change[]> {
   return on.query<Change>('select at, state, sentence from app_change where app = $1 order by id', [app])

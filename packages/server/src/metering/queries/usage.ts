@@ -134,6 +134,11 @@ export async function openHolds(on: Queryable): Promise<HoldRow[]> {
   return on.query<HoldRow>(`select ${HOLD_COLUMNS} from usage_hold where not resolved order by usage, place`)
 }
 
+/** What became of them is on the ledger. */
+export async function forgetHolds(on: Queryable, before: Date): Promise<void> {
+  await on.query('delete from usage_hold where resolved and asked_at < $1', [before])
+}
+
 export async function holdById(on: Queryable, id: string): Promise<(HoldRow & { resolved: boolean }) | undefined> {
   return (
     await on.query<HoldRow & { resolved: boolean }>(`select ${HOLD_COLUMNS}, resolved from usage_hold where id = $1`, [
