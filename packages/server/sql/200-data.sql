@@ -18,7 +18,7 @@ create table data_disk (
   used_bytes bigint not null default 0,  -- as read last
   state      text not null constraint state_is_known check (state in ('current', 'making', 'leaving')),
   made_for   uuid,               -- the backup or restore that it was made for
-  made_at    timestamptz not null
+  made_at    timestamptz         -- null: it may not be there yet; else it must be
 );
 create unique index data_disk_current on data_disk (app, coalesce(path, '')) where state = 'current';
 create index data_disk_app on data_disk (app);

@@ -59,6 +59,9 @@ const Environment = z.object({
   PERENNIAL_BUILD_MEMORY_MIB: z.coerce.number().int().min(256).max(65_536).default(2048),
   PERENNIAL_BUILD_SECONDS: z.coerce.number().int().min(5).max(3600).default(900),
   PERENNIAL_APP_MEMORY_MIB: z.coerce.number().int().min(64).max(65_536).default(512),
+  /** What all volumes of an app may have together, and what a database has: they pay for what they hold of it. */
+  PERENNIAL_APP_VOLUMES_MIB: z.coerce.number().int().min(16).max(1_048_576).default(10_240),
+  PERENNIAL_APP_DATABASE_MIB: z.coerce.number().int().min(128).max(1_048_576).default(1024),
   PERENNIAL_IDLE_SECONDS: z.coerce.number().int().min(1).max(86_400).default(300),
   PERENNIAL_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 })
@@ -77,7 +80,12 @@ export interface Config {
   readonly developmentRemotes: readonly string[]
   readonly defaultForge: string
   readonly build: { readonly memoryBytes: number; readonly timeoutMs: number }
-  readonly app: { readonly memoryBytes: number; readonly idleMs: number }
+  readonly app: {
+    readonly memoryBytes: number
+    readonly idleMs: number
+    readonly volumesBytes: number
+    readonly databaseBytes: number
+  }
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
 
@@ -108,7 +116,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     developmentRemotes: e.PERENNIAL_DEVELOPMENT_REMOTES,
     defaultForge: e.PERENNIAL_DEFAULT_FORGE,
     build: { memoryBytes: e.PERENNIAL_BUILD_MEMORY_MIB * 2 ** 20, timeoutMs: e.PERENNIAL_BUILD_SECONDS * 1000 },
-    app: { memoryBytes: e.PERENNIAL_APP_MEMORY_MIB * 2 ** 20, idleMs: e.PERENNIAL_IDLE_SECONDS * 1000 },
+    app: {
+      memoryBytes: e.PERENNIAL_APP_MEMORY_MIB * 2 ** 20,
+      idleMs: e.PERENNIAL_IDLE_SECONDS * 1000,
+      volumesBytes: e.PERENNIAL_APP_VOLUMES_MIB * 2 ** 20,
+      databaseBytes: e.PERENNIAL_APP_DATABASE_MIB * 2 ** 20,
+    },
     logLevel: e.PERENNIAL_LOG_LEVEL,
   }
 }

@@ -12,17 +12,20 @@ import type { Builds, Release } from '../builds/index.ts'
 import type { Funding } from '../funding/index.ts'
 import type { Metering } from '../metering/index.ts'
 import type { Services } from '../services.ts'
+import type { Data } from './data/index.ts'
 import { doze } from './doze.ts'
 import { untilHealthy } from './health.ts'
 import { insertInstance, liveInstances, setInstance, type Instance, type InstanceState } from './queries.ts'
 import type { Router } from './router.ts'
 import { APP_PORT, specOf } from './spec.ts'
+import { unbuilt } from './unbuilt.ts'
 
 export interface KeeperDeps {
   readonly apps: Apps
   readonly builds: Builds
   readonly funding: Pick<Funding, 'payerOf'>
   readonly metering: Pick<Metering, 'attach' | 'detach' | 'settle' | 'collectRent'>
+  readonly data: Data
   readonly logs: Logs
   readonly sandbox: SandboxClient
   readonly router: Router
@@ -74,7 +77,7 @@ export interface Keeper {
 
 export function openKeeper(services: Services, deps: KeeperDeps, appId: string): Keeper {
   const { config, database, clock, diagnostics } = services
-  const { apps, builds, funding, metering, logs, sandbox, router, limits, stopping } = deps
+  const { apps, builds, funding, metering, data, logs, sandbox, router, limits, stopping } = deps
   const name = (app: App) => ({ app: app.id, host: `${app.slug}.${config.appsDomain}` })
   let failures = 0
   let backOff: Keeper['backOff'] = null
@@ -112,30 +115,20 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     diagnostics.debug('phase', { phase: 'start', app: appId })
     const { app, release, payer } = target
     const startedAt = clock.now()
-    const row = {
-      id: `i-${newId({ nowMs: startedAt.getTime() })}`,
-      app: app.id,
-      release: release.sha256,
-      payer,
-      startedAt,
-    }
-    await insertInstance(database, { ...row, deployment })
-    const instance: Instance = {
-      ...row,
-      deployment,
-      state: 'starting',
-      address: null,
-      since: startedAt,
-      logInode: null,
-      logOffset: null,
-      reason: null,
-    }
+    const id = `i-${newId({ nowMs: startedAt.getTime() })}`
+    const row = { id, app: app.id, release: release.sha256, payer, deployment, startedAt }
+    const instance = await insertInstance(database, row)
     const unpaid = await metering.attach({ app: app.id, instance: instance.id, payer })
     if (unpaid) {
       await set(instance, 'gone', { reason: unpaid.sentence })
       return unpaid
     }
     try {
+      const prepared = await data.prepare({ app, plan: release.plan, payer, letGo: () => letGo(instance) })
+      if (isRefusal(prepared)) {
+        await retire(instance, prepared.sentence)
+        return prepared
+      }
       const { web: argv, runImage: image, env } = release.plan
       const { address } = await sandbox.start(
         specOf({
@@ -144,6 +137,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
           limits,
           url: `http://${name(app).host}:${config.listen.port}`,
           funded: payer.startsWith('app/'),
+          data: prepared,
         }),
       )
       const unhealthy = await untilHealthy(clock, {
@@ -166,18 +160,29 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       deps.watch(awake)
       return awake
     } catch (error) {
-      // The sandbox may be half there: it goes, and the caller tries again.
+      // It may be half there: it goes, and the caller tries again.
       if (stopping.aborted) await retire(instance, 'the node was stopped before it answered', 0)
       else await retire(instance, 'could not be started')
       throw error
     }
   }
 
+  /** A disk of the app grows, which on this machine it can only while nobody uses it. */
+  async function letGo(but: Instance): Promise<void> {
+    const app = await apps.find(appId)
+    if (app) await router.park(name(app))
+    for (const other of await liveInstances(database, appId))
+      if (other.id !== but.id) await drain(other, 'stopped while its disk grows')
+  }
+
   /** Requests go elsewhere first, those under way end, then it stops. */
   async function drain(instance: Instance, reason: string): Promise<void> {
     if (instance.address !== null) {
       const where = { app: appId, address: instance.address, port: APP_PORT }
-      if (instance.state === 'asleep') await sandbox.thaw({ id: instance.id })
+      if (instance.state === 'asleep') {
+        await data.wake(appId)
+        await sandbox.thaw({ id: instance.id })
+      }
       await router.drained({ ...where, timeoutMs: DRAIN_MS })
     }
     await retire(instance, reason)
@@ -186,6 +191,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
   async function halt(live: readonly Instance[], reason: string): Promise<void> {
     await router.unroute({ app: appId })
     for (const instance of live) await drain(instance, reason)
+    await data.stop(appId)
   }
 
   async function deploy(app: App, deployment: string): Promise<void> {
@@ -211,7 +217,10 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
         await builds.startFailed(tx, deployment, { sentence, nextStep })
       } else await builds.running(tx, deployment, `release ${release.number} answers`)
     })
-    if (isRefusal(started)) return
+    if (isRefusal(started)) {
+      if ((await liveInstances(database, appId)).length === 0) await data.stop(appId)
+      return
+    }
     failures = 0
     backOff = null
     for (const old of live) await drain(old, 'replaced by a newer release')
@@ -244,7 +253,10 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       failed('The app could not be started just now.')
       throw error
     })
-    if (isRefusal(started)) return failed(started.sentence)
+    if (isRefusal(started)) {
+      await data.sleep(appId)
+      return failed(started.sentence)
+    }
     backOff = null
     for (const old of live) await drain(old, 'replaced')
   }
@@ -283,7 +295,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       if (instance && (await resume(app, instance))) return 'ready'
       if (app.stopped)
         return refuse('access-denied', 'Its admin stopped this app.', 'Its page says what it costs to run.')
-      if (app.release === null) return unbuilt()
+      if (app.release === null) return unbuilt(await builds.latest(appId))
       if (!(await targetOf(app)))
         return refuse(
           'request-declined/payment-required',
@@ -301,15 +313,6 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     sleep: () => act(sleep),
     close: () => act(async () => halt(await liveInstances(database, appId), 'the node was stopped')),
     ended: (instance, exit) => act(() => ended(instance, exit)),
-  }
-
-  /** A first payment builds it; or its build is on the way, or has failed. */
-  async function unbuilt(): Promise<Refusal> {
-    const latest = await builds.latest(appId)
-    if (latest?.status === 'waiting' && latest.problem !== null)
-      return refuse('request-declined/payment-required', latest.problem, 'Pay any amount.')
-    const sentence = latest?.problem ?? 'It is being built.'
-    return refuse('server-error/cannot-complete-request', sentence, 'Its page shows how far it is.')
   }
 
   async function sleep(): Promise<void> {
@@ -332,6 +335,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     })
     if (outcome === 'busy') return
     dozing = { instance, where }
+    await data.sleep(appId)
     await say('ok', 'asleep in memory: nobody asked for it')
   }
 
@@ -355,6 +359,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
    */
   async function thaw({ instance, where }: Dozing): Promise<boolean> {
     diagnostics.debug('phase', { phase: 'thaw', app: appId })
+    await data.wake(appId)
     try {
       // Routed at the same time: a frozen app's kernel takes connections already.
       const [{ state }] = await Promise.all([sandbox.thaw({ id: instance.id }), router.route(where)])

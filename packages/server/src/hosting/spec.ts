@@ -1,6 +1,7 @@
 /** What a sandbox is asked for, to run one release as an app. */
 import type { Limits } from '@perennial/protocol'
 import type { SandboxSpec } from '@perennial/sandbox/client'
+import type { Prepared } from './data/index.ts'
 
 export const APP_PORT = 8080
 /** Boot dominates a start; the limit that is sold applies once the app answers. */
@@ -23,17 +24,21 @@ export function specOf(run: {
   readonly url: string
   /** Money that somebody gave for it pays; without, it gets no way out. */
   readonly funded: boolean
+  readonly data: Prepared
 }): SandboxSpec {
-  const { id, release, limits, url, funded } = run
+  const { id, release, limits, url, funded, data } = run
   return {
     id,
     image: release.image,
     release: release.sha256,
+    ...(data.owner !== null && { owner: data.owner }),
+    ...(data.mounts.length > 0 && { mounts: data.mounts }),
     writableBytes: limits.diskBytes,
     argv: release.argv,
     env: {
       NODE_ENV: 'production',
       ...release.env,
+      ...data.env,
       // Many servers listen on loopback unless told; the gateway comes from outside the app's namespace.
       HOST: '0.0.0.0',
       PORT: String(APP_PORT),

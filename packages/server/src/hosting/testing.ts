@@ -7,6 +7,7 @@ import { openBuildBench, openBuilder, type BuildBench, type Builder } from '../b
 import { openGateway, type Gateway } from '../gateway/index.ts'
 import { freePort, visit, type Answer } from '../gateway/testing.ts'
 import { accountOf } from '../metering/index.ts'
+import { openData, type Data } from './data/index.ts'
 import { openHosting, type Activity, type Hosting } from './hosting.ts'
 
 export interface HostingBench extends AsyncDisposable {
@@ -42,6 +43,7 @@ export interface HostingBench extends AsyncDisposable {
 interface Hosts {
   readonly builder: Builder
   readonly gateway: Gateway
+  readonly data: Data
   readonly hosting: Hosting
 }
 
@@ -79,7 +81,10 @@ export async function openHostingBench(environment: Readonly<Record<string, stri
     },
     async again(app, name, files) {
       await bench.remote.commit(name, files, 'changed')
-      await settled(await bench.deploy(app))
+      const { services, builds } = node.builder
+      await settled(
+        await services.database.transaction((tx) => builds.request(tx, { app: app.id, ref: null, by: null })),
+      )
     },
     async strangeThings(app) {
       const client = sandboxClient({ socket: bench.place.socket })
@@ -120,6 +125,7 @@ export async function openHostingBench(environment: Readonly<Record<string, stri
     },
     async restart(meanwhile) {
       await node.hosting.close({ serving: true })
+      await node.data.close()
       await node.gateway.close({ serving: true })
       await node.builder.close()
       await meanwhile?.()
@@ -160,6 +166,7 @@ export async function openHostingBench(environment: Readonly<Record<string, stri
     },
     async [Symbol.asyncDispose]() {
       await node.hosting.close()
+      await node.data.close()
       await node.gateway.close()
       await node.builder.close()
       await bench[Symbol.asyncDispose]()
@@ -185,7 +192,9 @@ async function openHosts(builder: Builder): Promise<Hosts> {
       },
     },
   })
+  const data = openData(services, { sandbox, metering, logs })
   const hosting = openHosting(services, {
+    data,
     apps,
     logs,
     metering,
@@ -202,8 +211,9 @@ async function openHosts(builder: Builder): Promise<Hosts> {
   })
   later.hosting = hosting
   await hosting.reconcile()
+  data.start()
   hosting.start()
-  return { builder, gateway, hosting }
+  return { builder, gateway, data, hosting }
 }
 
 /** An app without packages: says hello, and does what a test asks of it (testing-app.js). */

@@ -1,0 +1,3 @@
+/** Durable data of apps: volumes, databases, backups. */
+export { openData, type Data, type DataDeps, type Prepared } from './data.ts'
+export type { KeptApp } from './databases.ts'
