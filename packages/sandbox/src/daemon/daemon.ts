@@ -25,6 +25,7 @@ import { ephemeralDisks } from './room.ts'
 import { openSandboxes } from './sandboxes.ts'
 import { loadScratches } from './scratch.ts'
 import { listen, socketPath } from './server.ts'
+import { liftSharedLimits } from './shared-limits.ts'
 import { becomeTheOne, endTheOne } from './single.ts'
 import { supervisorsGroup } from './supervisor.ts'
 import { sweep } from './sweep.ts'
@@ -41,6 +42,7 @@ export async function serve(options: Options): Promise<void> {
   for (const group of [supervisorsGroup(at), at.cgroupParent]) await cgroups.prepare(group)
   const ceiling = ceilingOf(machine())
   cgroups.limitAll(at.cgroupParent, ceiling)
+  liftSharedLimits()
   await prepareConmon(at)
   await prepareImages(at)
   await prepareReleases(at)

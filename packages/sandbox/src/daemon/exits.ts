@@ -4,10 +4,21 @@ import type { Exit } from '../verbs.ts'
 
 const signalBase = 128
 
-/** `wasFull`: whether it came up against its own memory limit. */
-export function exitOf(end: { code: number; oomKills: number; memoryBytes: number; wasFull: boolean }): Exit {
+export interface End {
+  readonly code: number
+  readonly oomKills: number
+  readonly memoryBytes: number
+  /** Whether it came up against its own memory limit. */
+  readonly wasFull: boolean
+  /** What it held too much of, when we ended it for that. */
+  readonly hoard?: string | undefined
+}
+
+export function exitOf(end: End): Exit {
   const { code } = end
   const signal = signalName(code - signalBase)
+  if (signal === 'SIGKILL' && end.hoard !== undefined)
+    return { code, signal, reason: 'memory', sentence: `was ended because ${end.hoard}` }
   if (signal === 'SIGKILL' && end.oomKills > 0) {
     const mebibytes = Math.floor(end.memoryBytes / 2 ** 20)
     const why = end.wasFull

@@ -15,6 +15,8 @@ export interface Live {
   meter?: Meter
   /** We ended it because it was thrashing; the kernel does not count that. */
   thrashed?: true
+  /** We ended it because it held too much that the kernel counts to nobody: what, in words. */
+  hoard?: string
   readonly waiting: Set<(exit: Exit) => void>
 }
 

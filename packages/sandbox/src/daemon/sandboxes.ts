@@ -15,6 +15,7 @@ import type { Cgroups } from './cgroup.ts'
 import { createContainer, exitCode, exitsFolder, signalContainer, startContainer } from './conmon.ts'
 import { exitOf, lostExit } from './exits.ts'
 import type { Place } from './firewall.ts'
+import { hoards } from './hoards.ts'
 import { hasEnded, view } from './live.ts'
 import type { Live } from './live.ts'
 import { makeLog, removeLog } from './logs.ts'
@@ -70,7 +71,10 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
   for (const live of all.values()) await adopt(live)
   settleOwners()
   watch(exitsFolder(at), (_, id) => settleLater(id ?? ''))
-  setInterval(() => [...all.keys()].forEach(look), checkEveryMs)
+  setInterval(() => {
+    ;[...all.keys()].forEach(look)
+    lookForHoards()
+  }, checkEveryMs)
 
   async function adopt(live: Live): Promise<void> {
     const { record } = live
@@ -174,6 +178,16 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     signalContainer(at, { id, signal: 'KILL' }).catch((error: unknown) => console.error(`ending ${id}:`, error))
   }
 
+  function lookForHoards(): void {
+    const suspects = unfinished().flatMap(({ spec: { id }, pid }) => (pid > 0 ? [{ id, pid }] : []))
+    for (const [id, hoard] of hoards(at, suspects)) {
+      const live = all.get(id)
+      if (!live || live.hoard !== undefined) continue
+      live.hoard = hoard
+      signalContainer(at, { id, signal: 'KILL' }).catch((error: unknown) => console.error(`ending ${id}:`, error))
+    }
+  }
+
   /** Takes the last reading of a sandbox that has ended, keeps it with the exit, and frees everything else. */
   async function settle(live: Live): Promise<void> {
     const { record, meter } = live
@@ -187,7 +201,8 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     const oomKills = record.last?.oomKills ?? 0
     const wasFull = live.thrashed === true || meter?.wasFull() !== false
     const { memoryBytes } = limits
-    await finish(live, code === undefined ? lost : exitOf({ code, oomKills, memoryBytes, wasFull }))
+    const { hoard } = live
+    await finish(live, code === undefined ? lost : exitOf({ code, oomKills, memoryBytes, wasFull, hoard }))
   }
 
   async function finish(live: Live, exit: Exit): Promise<void> {
