@@ -165,7 +165,7 @@ export function openAttempts(
       await beginStep(database, { ...step, at: clock.now() })
       const deadlineMs = clock.monotonicMs() + config.build.timeoutMs
       for (const one of plan.steps) {
-        await log.say('out', `$ ${one.name === 'collect' ? 'collect the site' : one.argv.join(' ')}`)
+        await log.say('out', `$ ${one.title}`)
         const spec = buildSpec(plan, one)
         const ran = await run('build', spec, deadlineMs, (lines) => log.print(lines))
         const why = whyStepFailed({
@@ -188,7 +188,7 @@ export function openAttempts(
         writableBytes: WRITABLE_BYTES,
         argv: step.argv,
         env: buildEnvironment({ origin: packageDoor.origin, plan, step }),
-        cwd: '/app',
+        cwd: step.cwd === '' ? '/app' : `/app/${step.cwd}`,
         user: 'app',
         limits: { memoryBytes: config.build.memoryBytes, pids: BUILD_PIDS, cpuPercent: BUILD_CPU_PERCENT },
         network: { doors: [{ address: packageDoor.address, port: packageDoor.port }] },

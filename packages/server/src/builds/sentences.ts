@@ -5,7 +5,7 @@ import { failed, type Failed } from './outcome.ts'
 import type { Ran } from './run-sandbox.ts'
 
 export interface StepEnd {
-  readonly step: Pick<Step, 'name' | 'argv'>
+  readonly step: Pick<Step, 'name' | 'title'>
   readonly ran: Ran
   /** The last lines it printed. */
   readonly tail: readonly string[]
@@ -21,8 +21,7 @@ const SEE_LOG = 'See the build log, mend the repository and deploy again.'
 
 /** Null when the step went well. */
 export function whyStepFailed({ step, ran, tail, limits }: StepEnd): Failed | null {
-  const name =
-    step.name === 'collect' ? 'Collecting the site' : step.argv.slice(0, step.argv[1] === 'run' ? 3 : 2).join(' ')
+  const name = step.name === 'collect' ? 'Collecting the site' : step.title
   const { end } = ran
   if (end.how === 'too-long')
     return failed(

@@ -13,6 +13,7 @@ import { openDiagnostics } from '../diagnostics.ts'
 import { openOutbound } from '../outbound/index.ts'
 import { readOutput } from '../output.ts'
 import { fetchSpec, readFetch, type Fetched } from './index.ts'
+import { sshSignature } from './signature/testing.ts'
 
 const stack = new AsyncDisposableStack()
 test.after(() => stack.disposeAsync())
@@ -31,12 +32,20 @@ const redirecting = stack.use(
     },
   }),
 )
+const circle = stack.use(
+  await gitRemote({
+    intercept(req, res) {
+      res.writeHead(302, { location: `http://${req.headers.host}/again${req.url ?? ''}` }).end()
+      return true
+    },
+  }),
+)
 const folder = mkdtempSync(join(tmpdir(), 'perennial-fetch-'))
 stack.defer(() => rmSync(folder, { recursive: true }))
 const { doorAddress, subnet } = await sandbox.client.probe()
 const config = readConfig({
   PERENNIAL_DATA: folder,
-  PERENNIAL_DEVELOPMENT_REMOTES: `${remote.hostPort},${redirecting.hostPort}`,
+  PERENNIAL_DEVELOPMENT_REMOTES: `${remote.hostPort},${redirecting.hostPort},${circle.hostPort}`,
 })
 const services = { config, clock: systemClock, diagnostics: openDiagnostics({ level: 'error' }) }
 const outbound = await openOutbound(services, { doorAddress, subnet })
@@ -48,17 +57,26 @@ async function fetchFrom(
   url: string,
   ref: string | null = null,
   look?: string,
+  root?: string,
 ): Promise<{ found: Fetched | Refusal; looked: string[] }> {
   const { client } = sandbox
   const id = `fetch${++made}`
   await client.scratch({ id, sizeBytes: 256 * 2 ** 20 })
-  const spec = fetchSpec({ id, scratch: id, repository: { url }, ref, gitProxy: outbound.gitProxy })
+  const spec = fetchSpec({ id, scratch: id, repository: { url }, ref, root: root ?? '', gitProxy: outbound.gitProxy })
   const { address } = await client.start(spec)
   const exit = await client.wait({ id, timeoutMs: 60_000 })
   const lines = await readOutput(client.logPath(id))
   const of = (stream: 'out' | 'err') =>
     lines.filter((line) => line.stream === stream).map(({ bytes }) => bytes.toString())
-  const found = readFetch({ out: of('out'), err: of('err'), exit, refused: outbound.refusal(address), url, ref })
+  const found = readFetch({
+    out: of('out'),
+    err: of('err'),
+    exit,
+    refused: outbound.refusal(address),
+    url,
+    ref,
+    root: root ?? '',
+  })
   outbound.forget(address)
   await client.remove({ id })
   const looked: string[] = []
@@ -73,13 +91,18 @@ async function fetchFrom(
 }
 
 const plain = (name: string) => remote.url(name).replace(/\.git$/, '')
-async function fetched(name: string, ref?: string | null, look?: string): Promise<Fetched & { looked: string[] }> {
-  const { found, looked } = await fetchFrom(plain(name), ref, look)
+async function fetched(
+  name: string,
+  ref?: string | null,
+  look?: string,
+  root?: string,
+): Promise<Fetched & { looked: string[] }> {
+  const { found, looked } = await fetchFrom(plain(name), ref, look, root)
   assert.ok(!isRefusal(found), isRefusal(found) ? found.sentence : '')
   return { ...found, looked }
 }
-async function refused(url: string, ref: string | null = null): Promise<Refusal> {
-  const { found } = await fetchFrom(url, ref)
+async function refused(url: string, ref: string | null = null, root?: string): Promise<Refusal> {
+  const { found } = await fetchFrom(url, ref, undefined, root)
   assert.ok(isRefusal(found), JSON.stringify(found))
   return found
 }
@@ -126,6 +149,13 @@ async function withTree(name: string, entries: string): Promise<void> {
   bare(name, ['update-ref', 'refs/heads/main', commit])
 }
 
+/** The commit's tree with a submodule beside its files. */
+function withGitlink(name: string, commit: string, path: string): string {
+  const tree = bare(name, ['ls-tree', commit])
+  const made = bare(name, ['mktree', '--missing'], `${tree}\n160000 commit ${'1'.repeat(40)}\t${path}\n`)
+  return bare(name, ['commit-tree', '-p', commit, '-m', 'submodule', made])
+}
+
 test('a branch, a tag, a commit and the default branch are fetched, manifests and tree', async () => {
   const files = {
     'package.json': '{"name":"x"}',
@@ -159,10 +189,109 @@ test('a branch, a tag, a commit and the default branch are fetched, manifests an
   assert.equal((await fetched('octo/hello', 'main')).commit, second)
 })
 
+test('a name means one thing: a branch, a tag, or a commit by its first characters', async () => {
+  const first = await remote.commit('octo/names2', { 'index.html': '1' }, 'one')
+  const second = await remote.commit('octo/names2', { 'index.html': '2' }, 'two')
+  const other = await remote.commit('octo/names2', { 'index.html': '3' }, 'three', 'feature/x')
+  bare('octo/names2', ['tag', '-a', '-m', 'x', 'v1', first])
+  bare('octo/names2', ['tag', 'feature/x', second])
+  bare('octo/names2', [
+    'update-ref',
+    'refs/pull/1/head',
+    bare('octo/names2', ['commit-tree', '-m', 'theirs', `${second}^{tree}`]),
+  ])
+  bare('octo/names2', ['tag', 'no-commit', `${second}^{tree}`])
+  const at = async (ref: string) => {
+    const { commit, ref: from } = await fetched('octo/names2', ref)
+    return [commit, from]
+  }
+  assert.deepEqual(await at('main'), [second, 'refs/heads/main'])
+  assert.deepEqual(await at('v1'), [first, 'refs/tags/v1'])
+  assert.deepEqual(await at('heads/feature/x'), [other, 'refs/heads/feature/x'])
+  assert.deepEqual(await at('refs/tags/feature/x'), [second, 'refs/tags/feature/x'])
+  // No branch or tag ends there.
+  await remote.commit('octo/names2', { 'index.html': '4' }, 'four')
+  bare('octo/names2', ['tag', '-d', 'feature/x'])
+  assert.deepEqual(await at(second), [second, null])
+  assert.deepEqual(await at(second.slice(0, 8)), [second, null])
+  bare('octo/names2', ['tag', 'feature/x', second])
+  const said = async (ref: string) => (await refused(plain('octo/names2'), ref)).sentence
+  assert.match(await said('feature/x'), /a branch and a tag feature\/x/)
+  assert.match(await said('no-commit'), /is no commit/)
+  assert.match(await said('deadbee'), /no branch, tag or commit deadbee/)
+  // A commit that somebody proposed lies in the same store, and is not the repository's own.
+  const theirs = bare('octo/names2', ['rev-parse', 'refs/pull/1/head'])
+  assert.match(await said(theirs), /may be of a fork or of a pull request/)
+})
+
+test('a folder is listed with the top, and other folders that hold a manifest are named', async () => {
+  await remote.commit(
+    'octo/mono',
+    {
+      'package.json': '{"workspaces":["apps/*"]}',
+      'package-lock.json': '{}',
+      'apps/web/package.json': '{"name":"web"}',
+      'apps/web/README.md': '# Web',
+      'apps/api/package.json': '{}',
+      'apps/api/node_modules/x/package.json': '{}',
+      'apps/link': { link: 'web' },
+      'docs/a b/index.html': 'x',
+    },
+    'x',
+  )
+  const found = await fetched('octo/mono', null, undefined, 'apps/web')
+  assert.deepEqual([found.root, found.files.get('package.json')], ['apps/web', '{"name":"web"}'])
+  assert.equal(found.top.files.get('package.json'), '{"workspaces":["apps/*"]}')
+  assert.deepEqual([...found.top.lockfiles.keys()], ['package-lock.json'])
+  assert.deepEqual(found.elsewhere, ['apps/api', 'apps/web'])
+  for (const root of ['apps/none', 'apps/link', 'package.json'])
+    assert.match((await refused(plain('octo/mono'), null, root)).sentence, new RegExp(`has no folder ${root}`))
+})
+
+test('our own manifest may name the folder; one that names an odd place is read as what it is', async () => {
+  await remote.commit('octo/own', { 'perennial.json': '{\n  "root": "site"\n}', 'site/index.html': 'x' }, 'x')
+  assert.equal((await fetched('octo/own')).root, 'site')
+  await remote.commit('octo/own', { 'perennial.json': '{"root": "../../etc"}' }, 'x')
+  assert.equal((await fetched('octo/own')).root, '')
+})
+
+test('Git LFS and submodules are named', async () => {
+  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'ab'.repeat(32)}\nsize 12345\n`
+  const files = {
+    '.gitattributes': '*.mp4 filter=lfs diff=lfs merge=lfs -text\n',
+    'a/big.mp4': pointer,
+    'index.html': 'x',
+  }
+  const commit = await remote.commit('octo/lfs', files, 'x')
+  bare('octo/lfs', ['update-ref', 'refs/heads/main', withGitlink('octo/lfs', commit, 'themes')])
+  const found = await fetched('octo/lfs')
+  assert.deepEqual([found.lfs, found.submodules], [['a/big.mp4'], ['themes']])
+})
+
+test('a signed commit says by which key', async () => {
+  const commit = await remote.commit('octo/signed', { 'index.html': 'x' }, 'x')
+  const unsigned = await fetched('octo/signed')
+  assert.deepEqual(unsigned.signature, { kind: 'none' })
+  const body = bare('octo/signed', ['cat-file', 'commit', commit]) + '\n'
+  const { armoured, fingerprint } = sshSignature(Buffer.from(body))
+  const signed = body.replace('\n\n', `\ngpgsig ${armoured.trimEnd().replaceAll('\n', '\n ')}\n\n`)
+  const id = bare('octo/signed', ['hash-object', '-t', 'commit', '-w', '--stdin'], signed)
+  bare('octo/signed', ['update-ref', 'refs/heads/main', id])
+  const { signature } = await fetched('octo/signed')
+  assert.deepEqual(signature, { kind: 'ssh', valid: true, algorithm: 'ssh-ed25519', fingerprint })
+})
+
+test('redirects that never end, do', async () => {
+  assert.match((await refused(circle.url('octo/round'))).sentence, /without end|could not be reached/)
+})
+
 test('what cannot be fetched is refused in a sentence that says why', async () => {
   assert.match((await refused(plain('octo/none'))).sentence, /no public repository/)
   assert.match((await refused(plain('octo/hello'), 'nope')).sentence, /no branch, tag or commit nope/)
-  assert.match((await refused(plain('octo/hello'), '0'.repeat(40))).sentence, /no branch, tag or commit 0000/)
+  assert.match(
+    (await refused(plain('octo/hello'), '0'.repeat(40))).sentence,
+    /No branch or tag of .* has the commit 0000/,
+  )
   await remote.commit('octo/empty', {}, 'x')
   bare('octo/empty', ['update-ref', '-d', 'refs/heads/main'])
   assert.match((await refused(plain('octo/empty'))).sentence, /it has no commit/)

@@ -5,15 +5,22 @@
  * so a link in the tree leads nowhere. Then the tree is checked out and git's own folder removed.
  */
 import type { Door, SandboxSpec } from '@perennial/sandbox/client'
+import { isRefusal } from '@perennial/protocol'
+import { FETCH_SCRIPT } from './fetch-script.ts'
+import { parseRef } from './ref.ts'
 import type { Repository } from './repository.ts'
-import { LOCKFILES, MANIFESTS } from './fetched.ts'
+
+const MIB = 2 ** 20
 
 export const FETCH_LIMITS = {
   timeoutMs: 180_000,
   files: 50_000,
-  sizeBytes: 500 * 2 ** 20,
-  /** Of each manifest that is read. */
+  sizeBytes: 500 * MIB,
+  /** What git receives, history included where a commit is looked for. */
+  packBytes: 700 * MIB,
+  /** Of each manifest that is read, and of all. */
   fileBytes: 262_144,
+  allBytes: 4 * MIB,
 } as const
 
 export interface FetchAsk {
@@ -23,6 +30,8 @@ export interface FetchAsk {
   readonly repository: Pick<Repository, 'url'>
   /** Null: the default branch. */
   readonly ref: string | null
+  /** The folder that is wanted; absent or empty: the top, or what the repository's own manifest names. */
+  readonly root?: string
   readonly gitProxy: Door
 }
 
@@ -34,6 +43,7 @@ function gitSettings({ repository, gitProxy }: FetchAsk): Record<string, string>
     // A development remote; the proxy forwards plain http to no other.
     ...(repository.url.startsWith('http://') && { 'protocol.http.allow': 'always' }),
     'http.proxy': `http://${gitProxy.address}:${gitProxy.port}`,
+    // The first request only, and at most the 20 hops that git has built in; each passes the door.
     'http.followRedirects': 'initial',
     'http.lowSpeedLimit': '1000',
     'http.lowSpeedTime': '30',
@@ -42,6 +52,8 @@ function gitSettings({ repository, gitProxy }: FetchAsk): Record<string, string>
     'core.attributesFile': '/dev/null',
     'core.fsmonitor': 'false',
     'core.symlinks': 'true',
+    // Larger ones are streamed, not held in memory.
+    'core.bigFileThreshold': '32m',
     'credential.helper': '',
     'fetch.recurseSubmodules': 'false',
     'submodule.recurse': 'false',
@@ -51,48 +63,6 @@ function gitSettings({ repository, gitProxy }: FetchAsk): Record<string, string>
     'advice.detachedHead': 'false',
   }
 }
-
-/**
- * Prints, each on a line of its own: the commit and its tree, when and what, how many files of how many bytes,
- * the names at the top, and well-known files in base64. Nothing in a repository can imitate a line: names with odd
- * characters are quoted by git, contents are base64.
- */
-const SCRIPT = `
-set -e
-say() { printf '%s\\n' "$*"; }
-cd /app
-git init --quiet --template= --initial-branch=unborn .
-fetch() { git fetch --quiet --depth=1 --no-tags --no-recurse-submodules --no-write-fetch-head -- "$1" "+$REF:refs/fetched"; }
-# Not every server knows a repository by both names.
-fetch "$REPOSITORY" 2> /tmp/said || { grep -q 'not found' /tmp/said && fetch "$REPOSITORY.git"; } || { cat /tmp/said >&2; exit 1; }
-commit=$(git rev-parse --verify --quiet 'refs/fetched^{commit}')
-say "commit $commit"
-say "tree $(git rev-parse --verify --quiet "$commit^{tree}")"
-say "committed $(git log -1 --no-show-signature --format=%ct "$commit" | head -c 20)"
-say "subject $(git log -1 --no-show-signature --encoding=UTF-8 --format=%s "$commit" | head -c 1000 | base64 | tr -d '\\n')"
-counted=$(git ls-tree -r -l --full-tree "$commit" | awk -v most="$MOST_FILES" '{ files++; bytes += $4 } files > most { exit } END { printf "%d %.0f", files, bytes }')
-say "counted $counted"
-[ "\${counted% *}" -le "$MOST_FILES" ] && [ "\${counted#* }" -le "$MOST_BYTES" ] || exit 0
-git ls-tree --full-tree "$commit" | head -n 2000 > /tmp/top
-while IFS='	' read -r about name; do
-  kind=\${about%% *} object=\${about##* }
-  say "entry $kind $name"
-  case "$kind $name" in
-    ${[...MANIFESTS, ...LOCKFILES].map((name) => `"100644 ${name}"|"100755 ${name}"`).join('|')}|10*" README"*|10*" Readme"*|10*" readme"*|10*" LICENSE"*|10*" LICENCE"*|10*" COPYING"*) ;;
-    *) continue ;;
-  esac
-  case "$name" in
-    ${LOCKFILES.join('|')}) say "lockfile $name $(git cat-file blob "$object" | sha256sum | head -c 64)" ;;
-    *) say "file $name" && git cat-file blob "$object" | head -c "$FILE_BYTES" | base64 && say end ;;
-  esac
-done < /tmp/top
-git read-tree "$commit"
-git checkout-index --all --force --quiet
-rm -rf .git
-say done
-`
-
-const MIB = 2 ** 20
 
 export function fetchSpec(ask: FetchAsk): SandboxSpec {
   const settings = Object.entries(gitSettings(ask))
@@ -105,7 +75,7 @@ export function fetchSpec(ask: FetchAsk): SandboxSpec {
     image: 'git',
     scratch: ask.scratch,
     writableBytes: 64 * MIB,
-    argv: ['sh', '-c', SCRIPT],
+    argv: ['sh', '-c', FETCH_SCRIPT],
     env: {
       ...Object.fromEntries(numbered),
       GIT_CONFIG_COUNT: String(settings.length),
@@ -114,14 +84,25 @@ export function fetchSpec(ask: FetchAsk): SandboxSpec {
       GIT_ATTR_NOSYSTEM: '1',
       LC_ALL: 'C',
       REPOSITORY: ask.repository.url,
-      REF: ask.ref ?? 'HEAD',
+      ...refEnvironment(ask.ref),
+      ROOT: ask.root ?? '',
       MOST_FILES: String(FETCH_LIMITS.files),
       MOST_BYTES: String(FETCH_LIMITS.sizeBytes),
+      FILE_BLOCKS: String(FETCH_LIMITS.packBytes / 512),
       FILE_BYTES: String(FETCH_LIMITS.fileBytes),
+      ALL_BYTES: String(FETCH_LIMITS.allBytes),
     },
     cwd: '/app',
     user: 'app',
     limits: { memoryBytes: 768 * MIB, pids: 64, cpuPercent: 100 },
     network: { doors: [ask.gitProxy] },
   }
+}
+
+/** A ref that is none was refused when it was asked for; one that got here all the same names nothing. */
+function refEnvironment(text: string | null): Record<string, string> {
+  const ref = parseRef(text)
+  if (isRefusal(ref)) return { REF_KIND: 'branch', REF: '-', REF_PREFIX: '' }
+  if (ref.kind === 'default') return { REF_KIND: 'default', REF: '', REF_PREFIX: '' }
+  return { REF_KIND: ref.kind, REF: ref.name, REF_PREFIX: ref.kind === 'name' && ref.prefix ? '1' : '' }
 }

@@ -1,7 +1,7 @@
 /** A public repository at a commit: its address, its files, and the plan that follows from them. */
 export { FETCH_LIMITS, fetchSpec, type FetchAsk } from './fetch.ts'
 export { describe, type Fetched } from './fetched.ts'
-export { planBuild } from './plan.ts'
+export { planBuild } from './plan/detect.ts'
 export {
   completePlan,
   type Cron,
@@ -12,4 +12,6 @@ export {
   type Volume,
 } from './plan/plan.ts'
 export { readFetch, UnreadableFetch, type FetchOutcome } from './read-fetch.ts'
+export { parseRef } from './ref.ts'
 export { parseRepository, type Repository } from './repository.ts'
+export { signatureSentence, type CommitSignature } from './signature/index.ts'

@@ -1,22 +1,38 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import test from 'node:test'
-import fc from 'fast-check'
 import { isRefusal } from '@perennial/protocol'
 import { readFetch, UnreadableFetch, type FetchOutcome } from './read-fetch.ts'
+import { fuzz } from './testing.ts'
 
-const runs = 500 * Number(process.env['TEST_SCALE'] ?? 1)
-const hash = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
+const body = 'tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor A <a@b> 1767225600 +0000\n\nfirst\n'
+const hash = createHash('sha1').update(`commit ${body.length}\0${body}`).digest('hex')
+const base64 = (text: string) => Buffer.from(text).toString('base64')
 const LINES = [
   `commit ${hash}`,
-  `tree ${hash}`,
+  'ref refs/heads/main',
+  'tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904',
   'committed 1767225600',
   'subject Zmlyc3Q=',
+  'object',
+  ...(base64(body).match(/.{1,76}/g) ?? []),
+  'end',
   'counted 2 30',
+  'root web',
+  'folder',
   'entry 100644 package.json',
   'file package.json',
   'e30=',
   'end',
+  'top',
+  `lockfile package-lock.json ${'ab'.repeat(32)} e30=`,
+  'entry 100644 package-lock.json',
   'entry 040000 src',
+  'submodule themes/x',
+  'elsewhere docs',
+  'lfs',
+  base64('./big.mp4\n./a\n'),
+  'end',
   'done',
 ]
 const exited = (code: number) => ({ code, reason: 'exited', sentence: `exited with code ${code}` }) as const
@@ -34,37 +50,40 @@ test('what our script prints is read', () => {
   const found = readFetch(outcome({}))
   assert.ok(!isRefusal(found))
   assert.deepEqual(
-    [found.commit, found.subject, found.files.get('package.json'), [...found.paths]],
-    [hash, 'first', '{}', ['package.json', 'src/']],
+    [found.commit, found.ref, found.subject, found.files.get('package.json'), found.root],
+    [hash, 'refs/heads/main', 'first', '{}', 'web'],
   )
+  assert.deepEqual([[...found.paths], [...found.top.paths]], [['package.json'], ['package-lock.json', 'src/']])
+  assert.deepEqual(found.top.lockfiles.get('package-lock.json'), { sha256: 'ab'.repeat(32), head: '{}' })
+  assert.deepEqual([found.submodules, found.elsewhere, found.lfs], [['themes/x'], ['docs'], ['big.mp4', 'a']])
+  assert.deepEqual(found.signature, { kind: 'none' })
+  assert.equal(found.lockfileSha256, 'ab'.repeat(32))
+})
+
+test('a commit that is not the one that it is called is not taken', () => {
+  const out = LINES.map((line) => (line.startsWith('commit ') ? `commit ${'0'.repeat(40)}` : line))
+  assert.throws(() => readFetch(outcome({ out })), UnreadableFetch)
 })
 
 test('whatever is printed instead is a refusal or an error of its own kind, never more', () => {
-  const line = fc.oneof(
-    fc.constantFrom(...LINES),
-    fc.string({ maxLength: 100 }),
-    fc.constantFrom('file x', 'lockfile package-lock.json', 'entry 120000 package.json', 'counted 99999999 1'),
-  )
-  fc.assert(
-    fc.property(
-      fc.array(line, { maxLength: 15 }),
-      fc.nat({ max: LINES.length }),
-      fc.array(fc.string(), { maxLength: 3 }),
-      fc.constantFrom(0, 1, 128),
-      (lines, at, err, code) => {
-        try {
-          const found = readFetch(
-            outcome({ out: [...LINES.slice(0, at), ...lines, ...LINES.slice(at)], err, exit: exited(code) }),
-          )
-          if (isRefusal(found)) assert.ok(found.sentence.length > 0 && found.sentence.length < 600)
-          else assert.equal(found.commit, hash)
-        } catch (error) {
-          if (!(error instanceof UnreadableFetch)) throw error
-        }
-      },
-    ),
-    { numRuns: runs },
-  )
+  const corpus = [
+    LINES.join('\n'),
+    LINES.slice(0, 8).join('\n'),
+    'problem both',
+    `problem many-commits ${hash} ${hash}`,
+  ]
+  const words = [...LINES, 'problem ', 'entry 120000 package.json', 'counted 99999999 1', '\n']
+  let at = 0
+  fuzz({ corpus, words }, (text) => {
+    const lines = text.split('\n')
+    try {
+      const found = readFetch(outcome({ out: lines, err: lines.slice(0, 3), exit: exited([0, 1, 128][at++ % 3] ?? 0) }))
+      if (isRefusal(found)) assert.ok(found.sentence.length > 0 && found.sentence.length < 1000)
+      else assert.equal(found.commit, hash)
+    } catch (error) {
+      if (!(error instanceof UnreadableFetch)) throw error
+    }
+  })
 })
 
 test('git’s own words become sentences', () => {
@@ -72,7 +91,6 @@ test('git’s own words become sentences', () => {
     const found = readFetch(outcome({ out: [], err, exit: exited(128) }))
     return isRefusal(found) ? found.sentence : 'read'
   }
-  assert.match(said("fatal: couldn't find remote ref HEAD"), /has no commit/)
   assert.match(said("fatal: couldn't find remote ref nope"), /no branch, tag or commit/)
   assert.match(said('fatal: remote error: upload-pack: not our ref 0000'), /no branch, tag or commit/)
   assert.match(
@@ -87,7 +105,29 @@ test('git’s own words become sentences', () => {
   assert.match(said("fatal: unable to access 'https://x/': Failed to connect"), /could not be reached/)
   assert.match(said("fatal: unable to access 'https://x/': server certificate verification failed."), /is not trusted/)
   assert.match(said("error: invalid path '.git/config'"), /git refuses to write/)
+  assert.match(said('fatal: fetch-pack: index-pack died of signal 25'), /is too large/)
+  assert.match(said('fatal: unable to access: Maximum (20) redirects followed'), /without end/)
+  assert.match(said('fatal: remote error: Server does not allow request for unadvertised object'), /branches and tags/)
   assert.match(said('fatal: something \u001b[31mnew'), /git could not fetch/)
   const late = readFetch(outcome({ exit: null }))
   assert.ok(isRefusal(late) && /was stopped after/.test(late.sentence))
+})
+
+test('what our own script says becomes sentences, each with a next step', () => {
+  const said = (problem: string, ref = 'v1') => {
+    const found = readFetch(outcome({ out: [`problem ${problem}`], ref, root: 'web' }))
+    assert.ok(isRefusal(found) && (found.nextStep ?? '').length > 0)
+    return `${found.sentence} ${found.nextStep}`
+  }
+  assert.match(said('empty'), /has no commit/)
+  assert.match(said('no-ref'), /no branch, tag or commit v1/)
+  assert.match(said('both'), /a branch and a tag v1.*heads\/v1 or tags\/v1/)
+  assert.match(
+    said(`many-commits ${'a'.repeat(40)} ${'ab'.repeat(20)} `, 'aaaaaaa'),
+    /begin with aaaaaaa: a{16}, (ab){8}/,
+  )
+  assert.match(said('off-branch', hash), /fork or of a pull request/)
+  assert.match(said('not-a-commit'), /is no commit/)
+  assert.match(said('no-folder'), /has no folder web/)
+  assert.match(said('constructor'), /git could not fetch/)
 })

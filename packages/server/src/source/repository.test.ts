@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { isRefusal } from '@perennial/protocol'
+import { parseRef } from './ref.ts'
 import { parseRepository, type Repository } from './repository.ts'
+import { fuzz } from './testing.ts'
 
-const runs = 500 * Number(process.env['TEST_SCALE'] ?? 1)
+const runs = 2000 * Number(process.env['TEST_SCALE'] ?? 1)
 const forges = { defaultForge: 'forge.example', developmentRemotes: ['127.0.0.1:4000'] }
 
 function parsed(text: string, config = forges): Repository {
@@ -49,7 +51,75 @@ test('development remotes are exact and may use http', () => {
 
 test('nested groups are owners on other forges; the default forge has owner and repository', () => {
   assert.equal(parsed('https://other.example/group/sub/hello').owner, 'group/sub')
-  assert.match(refused('https://forge.example/octo/hello/tree/main'), /leads into a repository/)
+  assert.match(refused('https://forge.example/octo/hello/more'), /leads into a repository/)
+})
+
+test('pages of forges name the branch, the commit and the folder', () => {
+  const pages: [string, string | null, string][] = [
+    ['https://forge.example/octo/hello/tree/main', 'main', ''],
+    ['https://forge.example/octo/hello/tree/main/packages/web', 'main', 'packages/web'],
+    ['https://forge.example/octo/hello/tree/feature%2Fx/web', 'feature/x', 'web'],
+    ['https://forge.example/octo/hello/commit/4b825dc', '4b825dc', ''],
+    ['https://forge.example/octo/hello/releases/tag/v1.2', 'v1.2', ''],
+    ['https://forge.example/octo/hello?tab=readme-ov-file', null, ''],
+    ['https://lab.example/group/sub/hello/-/tree/main/web?ref_type=heads', 'main', 'web'],
+    ['https://lab.example/group/sub/hello/-/tags/v1', 'v1', ''],
+    ['https://tea.example/octo/hello/src/branch/main/web', 'main', 'web'],
+    ['https://tea.example/octo/hello/src/tag/v1', 'v1', ''],
+    ['https://tea.example/octo/hello/src/commit/4b825dc/web', '4b825dc', 'web'],
+    ['https://bitbucket.example/octo/hello/src/main/web', 'main', 'web'],
+    ['git@forge.example:octo/hello.git', null, ''],
+    ['ssh://git@forge.example/octo/hello.git', null, ''],
+    ['git@lab.example:group/sub/hello', null, ''],
+  ]
+  for (const [text, ref, root] of pages) {
+    const found = parsed(text)
+    assert.deepEqual([found.ref, found.root], [ref, root], text)
+    assert.match(found.url, /^https:\/\/[a-z]+\.example\/(?:octo|group\/sub)\/hello$/, text)
+  }
+  assert.equal(parsed('https://other.example/a/b/src/c').name, 'c')
+})
+
+test('a page that is no folder is refused, and says what it is and what to paste', () => {
+  assert.match(
+    refused('https://forge.example/octo/hello/blob/main/README.md'),
+    /a file of https:\/\/forge\.example\/octo\/hello/,
+  )
+  assert.match(refused('https://lab.example/group/hello/-/merge_requests/1'), /another page of https:\/\/lab/)
+  assert.match(refused('https://forge.example/octo/hello/pull/7'), /another page/)
+  assert.match(refused('https://forge.example/octo/hello/tree/main/a/../../x y'), /./)
+  assert.match(refused('https://forge.example/octo/hello/tree/refs/pull/7/head'), /./)
+})
+
+test('what is given beside the address completes it, and must not contradict it', () => {
+  const beside = (text: string, more: { ref?: string; root?: string }) => parseRepository(text, forges, more)
+  const page = 'https://forge.example/octo/hello/tree/feature/x/web'
+  const known = beside(page, { ref: 'feature/x' })
+  assert.ok(!isRefusal(known))
+  assert.deepEqual([known.ref, known.root], ['feature/x', 'web'])
+  const both = beside('octo/hello', { ref: 'v1', root: './packages/web/' })
+  assert.ok(!isRefusal(both))
+  assert.deepEqual([both.ref, both.root], ['v1', 'packages/web'])
+  for (const more of [
+    { ref: 'main' },
+    { root: 'api' },
+    { ref: '../x' },
+    { root: '../x' },
+    { root: '/etc/../x' },
+    { root: '-x' },
+  ]) {
+    const found = beside(page, more)
+    assert.ok(isRefusal(found), JSON.stringify(more))
+  }
+})
+
+test('a folder of a repository is an app of its own, with the hash of all of it in its name', () => {
+  const web = parseRepository('octo/hello', forges, { root: 'web' })
+  const api = parseRepository('octo/hello', forges, { root: 'api' })
+  assert.ok(!isRefusal(web) && !isRefusal(api))
+  assert.match(web.slug, /^hello--octo--[a-z2-7]{10}$/)
+  assert.notEqual(web.slug, api.slug)
+  assert.deepEqual([web.url, web.clean], ['https://forge.example/octo/hello', false])
 })
 
 test('what is no public repository is refused', () => {
@@ -60,8 +130,10 @@ test('what is no public repository is refused', () => {
     'https://forge.example/hello',
     'ftp://forge.example/a/b',
     'file:///etc/passwd',
-    'ssh://git@forge.example/a/b',
-    'git@forge.example:octo/hello',
+    'ssh://git@forge.example:7999/a/b',
+    'ssh://me@forge.example/a/b',
+    'me@forge.example:octo/hello',
+    'git@forge.example:22/a/b',
     'ext::sh -c id',
     'https://localhost/a/b',
     'https://10.0.0.1/a/b',
@@ -124,13 +196,56 @@ test('every slug is one host label, no reserved one, and two repositories never 
 })
 
 test('any text is a repository or a refusal, and a repository parses to itself again', () => {
-  const text = fc.oneof(fc.string({ maxLength: 600 }), fc.webUrl({ withFragments: true, withQueryParameters: true }))
-  fc.assert(
-    fc.property(text, (pasted) => {
-      const found = parseRepository(pasted, forges)
-      if (isRefusal(found)) return assert.ok(found.sentence.length > 0)
-      assert.deepEqual(parseRepository(found.url, forges), found)
-    }),
-    { numRuns: runs },
+  const corpus = [
+    'https://forge.example/octo/hello',
+    'octo/hello',
+    'git@forge.example:octo/hello.git',
+    'https://lab.example/group/sub/hello/-/tree/main/web?ref_type=heads',
+    'https://forge.example/octo/hello/tree/feature%2Fx/packages/web',
+    'http://127.0.0.1:4000/octo/hello.git',
+    'https://tea.example/octo/hello/src/branch/main/web#readme',
+  ]
+  const words = [
+    '/tree/',
+    '/-/',
+    '/src/branch/',
+    '%2f',
+    '%2e%2e',
+    '@',
+    ':',
+    '?tab=x',
+    '.git',
+    'xn--',
+    '[::1]',
+    '127.0.0.1',
+    '//',
+  ]
+  fuzz({ corpus, words }, (pasted) => {
+    const found = parseRepository(pasted, forges)
+    if (isRefusal(found)) return assert.ok(found.sentence.length > 0 && found.sentence.length < 3000)
+    const again = parseRepository(found.url, forges, { ref: found.ref ?? undefined, root: found.root })
+    assert.deepEqual(again, found)
+    assert.ok(!found.root.split('/').includes('..') && !isRefusal(parseRef(found.ref)))
+  })
+})
+
+test('any ref is one that git takes, or is refused', () => {
+  const corpus = [
+    'main',
+    'refs/heads/feature/x',
+    'tags/v1.2',
+    '4b825dc',
+    'a'.repeat(40),
+    '@scope/pkg@1.0.0',
+    'refs/pull/1/head',
+  ]
+  fuzz(
+    { corpus, words: ['..', '@{', '.lock', '//', 'refs/', 'heads/', '~1', '^', ':', ' ', '--upload-pack='] },
+    (text) => {
+      const ref = parseRef(text)
+      if (isRefusal(ref) || ref.kind === 'default') return
+      assert.match(ref.name, /^[A-Za-z0-9_@][A-Za-z0-9_./+@#=,-]{0,249}$/)
+      assert.doesNotMatch(ref.name, /\.\.|@\{|\/\/|\.lock$|\/$|\.$/)
+    },
   )
 })

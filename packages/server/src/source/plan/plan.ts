@@ -10,6 +10,8 @@ export type RunImage = Exclude<ImageName, 'git' | 'postgres' | 'base'>
 
 export interface Step {
   readonly name: string
+  /** What people read instead of its arguments, which may be a script. */
+  readonly title: string
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
   /** Where it runs, below the repository's top; empty: at the top. */
@@ -29,6 +31,8 @@ export interface Plan {
   /** How many of each run, 0–4; `release` runs once before a deployment and is not here. */
   readonly formation: Readonly<Record<string, number>>
   readonly cron: readonly Cron[]
+  /** Runs once, after the first deployment; null: nothing does. */
+  readonly postdeploy: readonly string[] | null
   readonly volumes: readonly Volume[]
   readonly database: 'postgres' | null
   /** What the web process must answer before it gets visitors. */
@@ -78,6 +82,7 @@ export const DEFAULT_HEALTH = { path: '/', timeoutMs: 60_000 } as const
 /** What a plan has when its manifests say nothing of it. */
 export const ADDITIONS = {
   cron: [],
+  postdeploy: null,
   volumes: [],
   database: null,
   health: DEFAULT_HEALTH,
@@ -103,7 +108,11 @@ export function completePlan(stored: StoredPlan): Plan {
     settings: {},
     sentence: '',
     ...stored,
-    steps: (stored.steps ?? []).map((step: Omit<Step, 'cwd'> & { cwd?: string }) => ({ ...step, cwd: step.cwd ?? '' })),
+    steps: (stored.steps ?? []).map((step: Partial<Step> & Pick<Step, 'name' | 'argv' | 'env'>) => ({
+      title: step.argv.join(' '),
+      cwd: '',
+      ...step,
+    })),
   }
 }
 

@@ -1,24 +1,11 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import fc from 'fast-check'
 import { isRefusal } from '@perennial/protocol'
 import { nodeMajor } from './node-version.ts'
-import { planBuild } from './plan.ts'
-import type { Plan } from './plan/plan.ts'
+import { planBuild } from './detect.ts'
+import { listingOf, plan, planned, refused } from './testing.ts'
+import type { Plan } from './plan.ts'
 
-const runs = 300 * Number(process.env['TEST_SCALE'] ?? 1)
-
-function plan(files: Record<string, string | object>): ReturnType<typeof planBuild> {
-  const texts = Object.entries(files).map(
-    ([name, content]) => [name, typeof content === 'string' ? content : JSON.stringify(content)] as const,
-  )
-  return planBuild({ files: new Map(texts), paths: new Set(Object.keys(files)) })
-}
-function planned(files: Record<string, string | object>): Plan {
-  const found = plan(files)
-  assert.ok(!isRefusal(found), isRefusal(found) ? found.sentence : '')
-  return found
-}
 const argvs = ({ steps }: Plan) => steps.map(({ argv }) => argv.join(' '))
 
 test('a Node app with a lockfile is installed by npm ci, built, and pruned', () => {
@@ -88,25 +75,40 @@ test('a site is served as it is, or as scripts.build makes it', () => {
 })
 
 test('what is no app is refused with what was looked for, by name', () => {
-  const nothing = plan({ 'README.md': 'hello', Dockerfile: 'FROM x', 'go.mod': '' })
-  assert.ok(isRefusal(nothing) && 'lookedFor' in nothing)
-  assert.deepEqual(nothing.lookedFor, ['Procfile', 'package.json', 'index.html'])
-  assert.match(nothing.sentence, /Dockerfile and go\.mod/)
-  const silent = plan({ 'package.json': { name: 'x' } })
-  assert.ok(isRefusal(silent) && silent.sentence.includes('neither how to start'))
-  assert.ok(isRefusal(plan({ Procfile: 'worker: x', 'index.html': '' })))
+  const nothing = refused({ 'README.md': 'hello', 'go.mod': '' })
+  for (const name of ['perennial.json', 'Procfile', 'package.json', 'requirements.txt', 'app.py', 'index.html'])
+    assert.ok(nothing.lookedFor.includes(name), name)
+  assert.match(nothing.sentence, /Go \(go\.mod\)/)
+  assert.ok(refused({ 'package.json': { name: 'x' } }).sentence.includes('neither how to start'))
+  assert.match(refused({ Procfile: 'worker: x' }).sentence, /no web process/)
   assert.ok(isRefusal(plan({ 'package.json': '{"scripts":' })))
   assert.ok(isRefusal(plan({ 'package.json': '[]' })))
 })
 
-test('app.json gives settings; one that is required and has no value is refused by name', () => {
-  const env = { GREETING: 'hello', SIZE: { value: '20' }, MAYBE: { required: false }, NODE_ENV: 'development' }
-  const found = planned({ 'index.html': '', 'app.json': { name: 'x', env } })
-  assert.deepEqual(found.env, { GREETING: 'hello', SIZE: '20', NODE_ENV: 'development' })
-  assert.equal(planned({ Procfile: 'web: node x', 'app.json': { env } }).env['NODE_ENV'], 'production')
-  const missing = plan({ 'index.html': '', 'app.json': { env: { TOKEN: { description: 'x' } } } })
-  assert.ok(isRefusal(missing) && missing.sentence.includes('TOKEN'))
-  assert.ok(isRefusal(plan({ 'index.html': '', 'app.json': { env: { 'A=B': 'x' } } })))
+test('a plan says what was looked for and not found', () => {
+  const { lookedFor } = planned({ 'package.json': { scripts: { start: 'node a.js' }, dependencies: { a: '1' } } })
+  for (const name of ['perennial.json', 'Procfile', 'app.json', 'scripts.build in package.json'])
+    assert.ok(lookedFor.includes(name), name)
+  assert.ok(lookedFor.some((name) => name.includes('pnpm-lock.yaml')))
+})
+
+test('a repository with a Dockerfile alone gets an answer that says what would be understood', () => {
+  const found = refused({ Dockerfile: 'FROM golang:1.22 AS build\nRUN go build\nFROM alpine:3.20\nCMD ["/app"]' })
+  assert.match(found.sentence, /Only a Dockerfile.*alpine:3\.20.*its own manifests/s)
+  assert.match(found.nextStep ?? '', /package\.json, requirements\.txt, Procfile/)
+})
+
+test('folders that hold a manifest are offered where the top has none', () => {
+  const found = planBuild({ ...listingOf({ 'README.md': '' }), elsewhere: ['site', 'packages/web'] })
+  assert.ok(isRefusal(found) && found.nextStep?.includes('site, packages/web'))
+})
+
+test('what could not be fetched is said by name', () => {
+  const { notes } = planned({ 'index.html': '' })
+  assert.deepEqual(notes, [])
+  const found = planBuild({ ...listingOf({ 'index.html': '' }), lfs: ['big.mp4'], submodules: ['themes/x'] })
+  assert.ok(!isRefusal(found))
+  assert.match(found.notes.join(' '), /Git LFS keeps the contents of big\.mp4.*themes\/x is empty/)
 })
 
 test('engines.node chooses between 24 and 26', () => {
@@ -135,41 +137,4 @@ test('engines.node chooses between 24 and 26', () => {
   for (const [range, major] of Object.entries(majors)) assert.equal(nodeMajor(range).major, major, range)
   assert.match(nodeMajor('18.x').note, /asks for Node 18\.x/)
   assert.equal(nodeMajor('>=20').note, '')
-})
-
-test('any manifests give a plan or a refusal, and a plan holds only strings that are bounded', () => {
-  const script = fc.oneof(
-    fc.string({ maxLength: 200 }),
-    fc.constantFrom('npm start', 'npm run build', 'npm run a', 'a && b'),
-    fc.anything(),
-  )
-  const manifest = fc.record(
-    {
-      scripts: fc.dictionary(fc.constantFrom('start', 'build', 'prestart', 'a', '__proto__', 'constructor'), script),
-      dependencies: fc.anything(),
-      engines: fc.anything(),
-    },
-    { requiredKeys: [] },
-  )
-  const text = fc.oneof(
-    manifest.map((value) => JSON.stringify(value)),
-    fc.json(),
-    fc.string(),
-  )
-  const files = fc.dictionary(
-    fc.constantFrom('package.json', 'app.json', 'Procfile', 'index.html', 'server.js', 'package-lock.json'),
-    text,
-  )
-  fc.assert(
-    fc.property(files, (given) => {
-      const found = plan(given)
-      if (isRefusal(found)) return assert.ok(found.sentence.length > 0)
-      for (const word of [...found.web, ...Object.values(found.env), ...found.steps.flatMap(({ argv }) => argv)]) {
-        assert.equal(typeof word, 'string')
-        assert.ok(word.length < 32_768)
-      }
-      assert.ok(found.web.length > 0)
-    }),
-    { numRuns: runs },
-  )
 })
