@@ -35,7 +35,7 @@ export async function assemble(
   const { spec, index } = record
   await removeFile(join(exitsFolder(at), spec.id))
   const uid = hostUid(at, record.idsIndex) + (spec.user === 'root' ? 0 : appUid)
-  const [rootfs] = await Promise.all([
+  const [rootfs] = await allDone([
     mountedImage(at, spec.image),
     connectSandbox(at, { index, network: spec.network }),
     prepareDisk(at, { id: spec.id, sizeBytes: spec.writableBytes, owner: uid }),
@@ -51,6 +51,14 @@ export async function assemble(
     cgroups,
   }
   await writeBundle(at, { spec, parts, folder: bundleFolder(at, spec.id) })
+}
+
+/** As `Promise.all`, but nothing is still being made when it says that something failed: all of it is taken away then. */
+async function allDone<T extends readonly Promise<unknown>[]>(
+  parts: readonly [...T],
+): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(parts)
+  return Promise.all(parts)
 }
 
 async function prepareDisk(at: Instance, disk: { id: string; sizeBytes: number; owner: number }): Promise<void> {
@@ -85,7 +93,7 @@ async function appFolder(at: Instance, { spec }: SandboxRecord, locks: Locks): P
 export async function dismantle(at: Instance, name: { id: string; place?: Place }, cgroups: Cgroups): Promise<void> {
   const { id, place } = name
   await deleteContainer(at, id)
-  cgroups.remove(cgroupOf(at, id))
+  await cgroups.end(cgroupOf(at, id))
   await removeSupervisorGroup(at, id, cgroups)
   if (place) await disconnectSandbox(at, place)
   await unmount(join(home(at, id), 'app'))

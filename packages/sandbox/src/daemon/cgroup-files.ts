@@ -1,6 +1,8 @@
 /** Reading and removing the files of control groups, for both versions. */
 import { closeSync, existsSync, openSync, readFileSync, readSync, rmdirSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { kill } from './processes.ts'
 
 /** `quota` of CPU time per this period. */
 export const periodMicros = 100_000
@@ -32,6 +34,17 @@ export async function folders(path: string): Promise<string[]> {
   if (!existsSync(path)) return []
   const entries = await readdir(path, { withFileTypes: true })
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+}
+
+/** A process that was killed is still in its group for a moment. */
+export async function endGroup(path: string): Promise<void> {
+  const living = () => readIfThere(join(path, 'cgroup.procs')).split('\n').filter(Boolean).map(Number)
+  await until(path, () => {
+    const pids = living()
+    pids.forEach(kill)
+    return pids.length === 0
+  })
+  removeGroup(path)
 }
 
 export function removeGroup(path: string): void {

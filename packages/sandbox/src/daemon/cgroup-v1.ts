@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  endGroup,
   folders,
   lowerLimit,
   openCounter,
@@ -77,6 +78,9 @@ export function v1(mounts: Map<string, string>): Cgroups {
       lowerLimit(at('pids', parent, 'pids.max'), pids)
     },
     children: async (parent) => [...new Set((await Promise.all(all.map((top) => folders(join(top, parent))))).flat())],
+    end: async (path) => {
+      for (const top of all) await endGroup(join(top, path))
+    },
     remove: (path) => all.forEach((top) => removeGroup(join(top, path))),
     prepare: async () => undefined,
   }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  endGroup,
   folders,
   lowerLimit,
   openCounter,
@@ -58,6 +59,7 @@ export function v2(top: string): Cgroups {
       lowerLimit(at(parent, 'pids.max'), pids)
     },
     children: (parent) => folders(join(top, parent)),
+    end: (path) => endGroup(join(top, path)),
     remove: (path) => removeGroup(join(top, path)),
     async prepare(parent) {
       await mkdir(join(top, parent), { recursive: true })

@@ -36,6 +36,8 @@ export interface Cgroups {
   limitAll(parent: string, limits: { memoryBytes: number; pids: number }): void
   /** Groups below `parent`, in any hierarchy. */
   children(parent: string): Promise<string[]>
+  /** Ends what still lives in a group, as of a container that was never finished, and removes it. */
+  end(path: string): Promise<void>
   /** Removes an empty group; one that is gone already is fine. */
   remove(path: string): void
   /** Makes the parent group, so that limits can be set below it. */

@@ -15,7 +15,7 @@ const maxLogBytes = 8 * 1024 * 1024
 const createTimeoutMs = 60_000
 const crun = '/usr/bin/crun'
 
-const stateFolder = (at: Instance) => join(at.run, 'crun')
+export const stateFolder = (at: Instance) => join(at.run, 'crun')
 export const exitsFolder = (at: Instance) => join(at.run, 'exits')
 
 export async function prepareConmon(at: Instance): Promise<void> {
@@ -103,8 +103,9 @@ export async function containers(at: Instance): Promise<string[]> {
 export function exitCode(at: Instance, id: string): number | undefined {
   const file = join(exitsFolder(at), id)
   if (!existsSync(file)) return undefined
-  const code = Number(readFileSync(file, 'utf8').trim())
-  return Number.isInteger(code) ? code : undefined
+  const text = readFileSync(file, 'utf8').trim()
+  // An empty one would be read as 0.
+  return /^\d{1,3}$/.test(text) ? Number(text) : undefined
 }
 
 function globalOptions(at: Instance): string[] {

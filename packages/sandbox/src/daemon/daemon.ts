@@ -55,7 +55,7 @@ export async function serve(options: Options): Promise<void> {
   const running = records.filter(({ state }) => state === 'running')
   const places = new Map(running.map(({ spec, index }) => [spec.id, { index, network: spec.network }]))
   await writeRules(at, [...places.values()])
-  await sweep(at, places, cgroups)
+  const left = await sweep(at, places, cgroups)
   await unmountOthers(at, new Set(running.map(({ spec }) => spec.release)))
   const scratches = new Map((await loadScratches(at)).map((scratch) => [scratch.id, scratch]))
   const notes = loadOwners(at)
@@ -65,7 +65,7 @@ export async function serve(options: Options): Promise<void> {
   const owners = openOwners(at, { numbers, notes })
   const volumes = await openVolumes(at)
   const parts = { at, cgroups, capacity, locks: openLocks(), numbers, owners, volumes }
-  const sandboxes = await openSandboxes({ ...parts, scratchIndex: (id) => scratches.get(id)?.index }, records)
+  const sandboxes = await openSandboxes({ ...parts, scratchIndex: (id) => scratches.get(id)?.index, left }, records)
   // Mounted by a daemon that was killed while it grew or copied them.
   for (const id of await volumes.mounted()) if (!sandboxes.uses({ kind: 'volume', id })) await volumes.unmount(id)
 

@@ -124,10 +124,9 @@ function elements(at: Instance, { index, network }: Place): Element[] {
   const own: Element = { set: 'apps', key: [vethName(at, index), address] }
   if (network === 'none') return [own]
   if (network === 'internet') return [own, { set: 'egress', key: [address] }]
-  return [
-    own,
-    ...network.doors.map((door): Element => ({ set: 'doors', key: [address, door.address, `${door.port}`] })),
-  ]
+  // One that is named twice is one element: it could be added twice and not taken away twice.
+  const doors = [...new Set(network.doors.map((door) => `${door.address} ${door.port}`))]
+  return [own, ...doors.map((door): Element => ({ set: 'doors', key: [address, ...door.split(' ')] }))]
 }
 
 function change(at: Instance, verb: 'add' | 'delete', { set, key }: Element): string {

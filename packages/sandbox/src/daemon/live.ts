@@ -1,11 +1,11 @@
 /** One sandbox as the daemon holds it in memory. */
-import { existsSync } from 'node:fs'
 import type { Exit, Sandbox } from '../verbs.ts'
 import { cgroupOf } from './bundle.ts'
 import type { Cgroups } from './cgroup.ts'
 import { exitCode } from './conmon.ts'
 import { addressOf } from './instance.ts'
 import type { Instance } from './instance.ts'
+import { birthOf } from './processes.ts'
 import type { Meter } from './readings.ts'
 import type { SandboxRecord } from './records.ts'
 
@@ -17,11 +17,15 @@ export interface Live {
   thrashed?: true
   /** We ended it because it held too much that the kernel counts to nobody: what, in words. */
   hoard?: string
+  /** What it holds on the machine could not be given back yet; `remove` tries again. */
+  held?: true
   readonly waiting: Set<(exit: Exit) => void>
 }
 
 export function hasEnded(at: Instance, { record }: Live): boolean {
-  return exitCode(at, record.spec.id) !== undefined || !existsSync(`/proc/${record.pid}`)
+  if (exitCode(at, record.spec.id) !== undefined) return true
+  const born = birthOf(record.pid)
+  return born === undefined || born !== (record.born ?? born)
 }
 
 export function view(at: Instance, { record }: Live, cgroups: Cgroups): Sandbox {

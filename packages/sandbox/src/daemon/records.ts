@@ -20,6 +20,8 @@ export interface SandboxRecord {
   readonly machineBoot: string
   state: 'creating' | 'running' | 'exited'
   pid: number
+  /** Of its first process, as another may have its number one day. */
+  born?: string
   startedAt: number
   exit?: Exit
   /** The reading taken between its exit and the removal of its counters. */

@@ -21,11 +21,13 @@ import type { Live } from './live.ts'
 import { makeLog, removeLog } from './logs.ts'
 import type { Numbers } from './numbers.ts'
 import type { Owners } from './owners.ts'
+import { birthOf } from './processes.ts'
 import { egressFor, openMeter } from './readings.ts'
 import { removeRecord, saveRecord } from './records.ts'
 import type { SandboxRecord } from './records.ts'
 import { Refusal } from './refuse.ts'
 import { releaseLock, unmountRelease } from './releases.ts'
+import { endStrays } from './strays.ts'
 import { confineSupervisor } from './supervisor.ts'
 
 export interface Sandboxes {
@@ -53,6 +55,8 @@ export interface Needs extends Shelf {
   readonly owners: Owners
   /** The number of a scratch disk, whose user ids its sandboxes take over. */
   readonly scratchIndex: (id: string) => number | undefined
+  /** Ids of which something is left on the machine that could not be cleared. */
+  readonly left: ReadonlySet<string>
 }
 
 /** A sandbox whose supervisor was killed leaves no exit file; its process is looked after this often. */
@@ -68,7 +72,8 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
   const machineBoot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 
   for (const record of records) all.set(record.spec.id, { record, waiting: new Set() })
-  for (const live of all.values()) await adopt(live)
+  for (const live of all.values())
+    await adopt(live).catch((error: unknown) => console.error(`adopting sandbox ${live.record.spec.id}:`, error))
   settleOwners()
   watch(exitsFolder(at), (_, id) => settleLater(id ?? ''))
   setInterval(() => {
@@ -79,7 +84,10 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
   async function adopt(live: Live): Promise<void> {
     const { record } = live
     if (record.state === 'creating') return abandon(live)
-    if (record.state === 'exited') return
+    if (record.state === 'exited') {
+      if (needs.left.has(record.spec.id)) live.held = true
+      return
+    }
     if (record.machineBoot !== machineBoot) return finish(live, lostExit('was ended when the machine restarted'))
     try {
       live.meter = openMeter(at, record, cgroups)
@@ -105,6 +113,7 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
       await assemble(needs, { record, cgroups })
       const log = await makeLog(at, spec.id)
       record.pid = await createContainer(at, { id: spec.id, bundle: bundleFolder(at, spec.id), log })
+      record.born = birthOf(record.pid) ?? 'never'
       confineSupervisor(at, { id: spec.id, pid: record.pid }, cgroups)
       live.meter = openMeter(at, record, cgroups)
       await startContainer(at, spec.id)
@@ -129,11 +138,31 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     return { spec, ...ids, state: 'creating', pid: 0, startedAt: 0 }
   }
 
-  /** A start that did not succeed leaves nothing, not even its id. */
+  /** A start that did not succeed leaves nothing, not even its id, unless something cannot be cleared now. */
   async function abandon(live: Live): Promise<void> {
+    const { id } = live.record.spec
+    try {
+      await endStrays(at, (stray) => stray === id)
+      closeMeter(live)
+      await release(live)
+      await forget(live)
+    } catch (error) {
+      console.error(`what was made for sandbox ${id} could not be cleared:`, error)
+      await markExited(live, lostExit('could not be started'))
+    }
+  }
+
+  function closeMeter(live: Live): void {
     live.meter?.close()
-    await release(live)
-    await forget(live)
+    // Somebody may read all of them while this one is cleared away.
+    delete live.meter
+  }
+
+  /** Only once that is written: with a full disk it has not ended yet, and is looked after again. */
+  async function markExited({ record }: Live, exit: Exit): Promise<void> {
+    const ended = { exit, state: 'exited', pid: 0 } as const
+    await saveRecord(at, { ...record, ...ended })
+    Object.assign(record, ended)
   }
 
   async function forget({ record }: Live): Promise<void> {
@@ -206,28 +235,29 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
   }
 
   async function finish(live: Live, exit: Exit): Promise<void> {
-    const { record } = live
-    record.exit = exit
-    record.state = 'exited'
-    record.pid = 0
-    await saveRecord(at, record)
-    live.meter?.close()
-    delete live.meter
-    await release(live)
-    for (const tell of live.waiting) tell(exit)
-    live.waiting.clear()
+    await markExited(live, exit)
+    closeMeter(live)
+    try {
+      await release(live)
+    } finally {
+      for (const tell of live.waiting) tell(exit)
+      live.waiting.clear()
+    }
   }
 
   /** Gives back all that it holds on the machine. */
-  async function release({ record }: Live): Promise<void> {
+  async function release(live: Live): Promise<void> {
+    const { record } = live
+    live.held = true
     const { id, network, mounts, release: sha256 } = record.spec
     await dismantle(at, { id, place: { index: record.index, network } }, cgroups)
     const others = () => unfinished().filter((other) => other !== record)
     await detach(needs, { mounts, isUsed: (mount) => others().some((other) => isUser(other.spec, mount)) })
-    if (sha256 === undefined) return
-    await locks.hold(releaseLock(sha256), async () => {
-      if (!others().some(({ spec }) => spec.release === sha256)) await unmountRelease(at, sha256)
-    })
+    if (sha256 !== undefined)
+      await locks.hold(releaseLock(sha256), async () => {
+        if (!others().some(({ spec }) => spec.release === sha256)) await unmountRelease(at, sha256)
+      })
+    delete live.held
   }
 
   async function end(live: Live, graceMs: number): Promise<void> {
@@ -265,7 +295,11 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     freeze: ({ id, frozen }) =>
       locks.hold(id, async () => {
         const live = findRunning(id)
-        await cgroups.freeze(cgroupOf(at, id), frozen)
+        await cgroups.freeze(cgroupOf(at, id), frozen).catch(async (error: unknown) => {
+          // Half asleep, it would neither answer nor be woken.
+          if (frozen) await cgroups.freeze(cgroupOf(at, id), false)
+          throw error
+        })
         return see(live)
       }),
     limit: ({ id, cpuPercent }) =>
@@ -278,6 +312,7 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
       locks.hold(id, async () => {
         const live = all.get(id)
         if (live?.record.state === 'running') await end(live, 0)
+        if (live?.held) await release(live)
         if (live) await forget(live)
       }),
     wait({ id, timeoutMs }) {

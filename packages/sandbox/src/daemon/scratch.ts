@@ -8,7 +8,7 @@ import { chmod, chown, mkdir, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hostUid } from './instance.ts'
 import type { Instance } from './instance.ts'
-import { makeDisk, mountDisk, removeFile, unmount } from './mounts.ts'
+import { ignoreMissing, makeDisk, mountDisk, removeFile, unmount } from './mounts.ts'
 import { replaceFile } from './records.ts'
 import { scratchDisks } from './room.ts'
 
@@ -21,20 +21,35 @@ export interface Scratch {
 const folder = scratchDisks
 const disk = (at: Instance, id: string) => join(folder(at), `${id}.ext4`)
 const note = (at: Instance, id: string) => join(folder(at), `${id}.json`)
-const point = (at: Instance, id: string) => join(at.run, 'scratch', id)
+const points = (at: Instance) => join(at.run, 'scratch')
+const point = (at: Instance, id: string) => join(points(at), id)
 
-/** A disk without its note was never finished. */
+/**
+ * A disk without its note was never finished, or is half removed. It may still be mounted, by a daemon that was killed
+ * in between: the next disk of that id must not be taken for it.
+ */
 export async function loadScratches(at: Instance): Promise<Scratch[]> {
   await mkdir(folder(at), { recursive: true, mode: 0o700 })
+  await mkdir(points(at), { recursive: true })
   const names = await readdir(folder(at))
   const found: Scratch[] = []
-  for (const name of names) {
-    const id = name.replace(/\.[^.]*$/, '')
-    if (names.includes(`${id}.json`) && names.includes(`${id}.ext4`)) {
-      if (name.endsWith('.json')) found.push(JSON.parse(await readFile(join(folder(at), name), 'utf8')) as Scratch)
-    } else await removeFile(join(folder(at), name))
+  for (const name of names.filter((each) => each.endsWith('.ext4'))) {
+    const scratch = await readNote(at, name.slice(0, -'.ext4'.length))
+    if (scratch) found.push(scratch)
   }
+  const kept = new Set(found.flatMap(({ id }) => [id, `${id}.ext4`, `${id}.json`]))
+  for (const id of await readdir(points(at))) if (!kept.has(id)) await unmount(point(at, id))
+  for (const name of names) if (!kept.has(name)) await removeFile(join(folder(at), name))
   return found
+}
+
+async function readNote(at: Instance, id: string): Promise<Scratch | undefined> {
+  try {
+    return JSON.parse(await readFile(note(at, id), 'utf8')) as Scratch
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) ignoreMissing(error as NodeJS.ErrnoException)
+    return undefined
+  }
 }
 
 export async function makeScratch(at: Instance, scratch: Scratch): Promise<void> {

@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cgroups } from './cgroup.ts'
 import type { Instance } from './instance.ts'
+import { nameOf } from './processes.ts'
+import { ToolFailed } from './run.ts'
 
 /** Enough for some ten megabytes of lines a second. */
 const cpuPercent = 5
@@ -18,6 +20,8 @@ const groupOf = (at: Instance, id: string) => `${supervisorsGroup(at)}/${id}`
 /** `pid`: the first process of the sandbox, whose parent the supervisor is. */
 export function confineSupervisor(at: Instance, { id, pid }: { id: string; pid: number }, cgroups: Cgroups): void {
   const parent = Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+  // The first process of the machine takes over whose parent has ended: that one must not be slowed down.
+  if (nameOf(parent) !== 'conmon') throw new ToolFailed(`the supervisor of sandbox ${id} ended while it was made`)
   cgroups.confine(groupOf(at, id), { pid: parent, cpuPercent })
 }
 
