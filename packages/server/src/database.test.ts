@@ -8,14 +8,36 @@ import { openDatabase } from './database.ts'
 test('a connection that breaks in the middle of a transaction fails that transaction alone', async () => {
   await using served = await testDatabase()
   const database = await openDatabase({ url: served.url })
+  await using operator = await openOther(served.url)
   const cut = database.transaction(async (tx) => {
     const [mine] = await tx.query<{ pid: number }>('select pg_backend_pid() as pid')
-    await database.query('select pg_terminate_backend($1)', [mine!.pid])
+    await operator.query('select pg_terminate_backend($1)', [mine!.pid])
     await sleep(100)
     await tx.query('select 1')
   })
   await assert.rejects(cut)
   assert.deepEqual(await database.transaction((tx) => tx.query('select 1 as one')), [{ one: 1 }])
+  await database.close()
+})
+
+test('a transaction that asks for a second connection fails, before a crowd of them waits for ever', async () => {
+  await using served = await testDatabase()
+  const database = await openDatabase({ url: served.url, connections: 2 })
+  const twice = () => database.transaction(async () => database.query('select 1'))
+  const nested = () => database.transaction(async () => database.transaction(async (tx) => tx.query('select 1')))
+  for (const one of await Promise.allSettled([twice(), twice(), nested(), nested()])) {
+    assert.equal(one.status, 'rejected')
+    assert.match(String(one.reason), /asks for a second connection/)
+  }
+  // What a transaction began and did not wait for may ask once it is over.
+  const { promise: over, resolve: end } = Promise.withResolvers<void>()
+  let later: Promise<unknown> | undefined
+  await database.transaction(async (tx) => {
+    later = over.then(() => database.query('select 1 as one'))
+    return tx.query('select 1')
+  })
+  end()
+  assert.deepEqual(await later, [{ one: 1 }])
   await database.close()
 })
 
@@ -47,3 +69,9 @@ test('a listener that could not come back for a while listens once, and hears ag
   await operator.end()
   await database.close()
 })
+
+async function openOther(url: string) {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() })
+}

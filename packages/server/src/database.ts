@@ -4,6 +4,7 @@
  * int8 comes back as bigint, so that no amount ever passes through a float. Only `queries.ts` files and the
  * root services write SQL; money is written by @perennial/ledger alone, on a connection of its own.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
@@ -13,7 +14,7 @@ export interface Queryable {
   query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>
 }
 
-/** Work inside it commits or rolls back as one. */
+/** Work inside it commits or rolls back as one, and asks nothing of the database but through it. */
 export type Transaction = Queryable & { readonly transactional: true }
 
 export interface Database extends Queryable {
@@ -34,19 +35,29 @@ export async function openDatabase(options: { url: string; connections?: number 
   // An idle connection that breaks is replaced by the pool; whoever uses the next one sees the error, if any.
   pool.on('error', () => undefined)
   const listeners = new Set<{ close(): Promise<void> }>()
-  const on = (client: pg.Pool | pg.PoolClient): Queryable => ({
-    query: async <Row>(text: string, values?: readonly unknown[]) =>
-      (await client.query(text, values as unknown[] | undefined)).rows as Row[],
-  })
+  const ask = async <Row>(client: pg.Pool | pg.PoolClient, text: string, values?: readonly unknown[]) =>
+    (await client.query(text, values as unknown[] | undefined)).rows as Row[]
+  const inside = new AsyncLocalStorage<{ open: boolean }>()
+  /** As many such transactions as there are connections would wait for each other for ever. */
+  const assertOutside = () => {
+    if (inside.getStore()?.open)
+      throw new Error('a transaction asks for a second connection; what it asks goes through its own (tx)')
+  }
   return {
-    ...on(pool),
+    async query<Row>(text: string, values?: readonly unknown[]) {
+      assertOutside()
+      return ask<Row>(pool, text, values)
+    },
     async transaction(work) {
+      assertOutside()
       const client = await pool.connect()
+      const scope = { open: true }
       // A connection that breaks between two queries says so here; the next query says it to the caller.
       client.on('error', ignore)
       try {
         await client.query('begin')
-        const result = await work({ ...on(client), transactional: true })
+        const tx: Transaction = { query: (text, values) => ask(client, text, values), transactional: true }
+        const result = await inside.run(scope, () => work(tx))
         await client.query('commit')
         client.release()
         return result
@@ -58,6 +69,7 @@ export async function openDatabase(options: { url: string; connections?: number 
         )
         throw error
       } finally {
+        scope.open = false
         client.off('error', ignore)
       }
     },

@@ -49,7 +49,11 @@ export async function updateState(
   on: Queryable,
   change: { app: string; state: State; at: Date; sentence: string },
 ): Promise<State | undefined> {
-  const [before] = await on.query<{ state: State }>('select state from app where id = $1 for update', [change.app])
+  // No key: whoever stores a charge, a payment or a line of this app meanwhile need not wait for its state, nor the
+  // other way round. With several apps in one transaction each, the two could wait for each other.
+  const [before] = await on.query<{ state: State }>('select state from app where id = $1 for no key update', [
+    change.app,
+  ])
   if (before === undefined || before.state === change.state) return undefined
   await on.query('update app set state = $2, state_since = $3 where id = $1', [change.app, change.state, change.at])
   await insertChange(on, change)

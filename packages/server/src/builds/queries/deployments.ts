@@ -221,7 +221,7 @@ export async function replaceOthers(on: Queryable, deployment: { id: string; app
 /** Locks the row while it is not built yet; false when another run of its job was faster. */
 export async function lockOpen(tx: Queryable, id: string): Promise<boolean> {
   const rows = await tx.query(
-    `select from deployment where id = $1 and status in ('waiting', 'fetching', 'building') for update`,
+    `select from deployment where id = $1 and status in ('waiting', 'fetching', 'building') for no key update`,
     [id],
   )
   return rows.length > 0

@@ -14,7 +14,7 @@ export async function insertRelease(
   release: Omit<Release, 'number' | 'cost' | 'subject' | 'committedAt' | 'removedAt'>,
 ): Promise<void> {
   // The deployment's app is locked first: two releases of one app never take the same number.
-  await on.query('select from app where id = $1 for update', [release.app])
+  await on.query('select from app where id = $1 for no key update', [release.app])
   // An image that was removed and has been built again is kept again, whatever its earlier releases are called.
   await on.query('update release set removed_at = null where app = $1 and sha256 = $2 and removed_at is not null', [
     release.app,

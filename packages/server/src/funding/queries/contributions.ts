@@ -25,7 +25,7 @@ export async function contributionById(on: Queryable, id: string): Promise<Contr
 
 /** What is on its way into a reserve. Locks the app's row, so that two payments do not both fill it. */
 export async function pendingReserve(tx: Transaction, app: string): Promise<Micros> {
-  await tx.query('select from app where id = $1 for update', [app])
+  await tx.query('select from app where id = $1 for no key update', [app])
   const [row] = await tx.query<{ pending: Micros }>(
     'select coalesce(sum(reserve), 0)::bigint as pending from contribution where app = $1 and posted_at is null',
     [app],
