@@ -103,6 +103,7 @@ export function openAttempts(
       const plan = planBuild(fetched)
       if (isRefusal(plan)) {
         await log.say('err', plan.sentence)
+        if (plan.lookedFor.length > 0) await log.say('out', `Looked for and not found: ${plan.lookedFor.join(', ')}`)
         return failed(plan.sentence, plan.nextStep ?? null)
       }
       return (await build(plan)) ?? (await pack(fetched, plan))
@@ -157,6 +158,8 @@ export function openAttempts(
       const step = { deployment: deployment.id, name: 'build' as const, detail: plan.sentence }
       diagnostics.debug('phase', { phase: 'build', app: app.id })
       await log.say('out', plan.sentence)
+      for (const note of plan.notes) await log.say('warn', note)
+      if (plan.lookedFor.length > 0) await log.say('out', `Looked for and not found: ${plan.lookedFor.join(', ')}`)
       await updateDeployment(database, deployment.id, { status: 'building' })
       if (plan.steps.length === 0) {
         await skipStep(database, step)

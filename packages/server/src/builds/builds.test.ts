@@ -183,7 +183,10 @@ test('what is no app fails with what was looked for, and is charged for no more 
   const app = await bench.app('octo/nothing', { 'README.md': 'nothing' })
   const done = await bench.deploy(app)
   assert.equal(done.status, 'failed')
-  assert.match(done.problem ?? '', /none of Procfile, package\.json and index\.html\. .*(Nothing was charged|It cost)/)
+  assert.match(
+    done.problem ?? '',
+    /Nothing at the top of the repository says how to build or serve it\. .*(Nothing was charged|It cost)/,
+  )
   assert.deepEqual(
     done.steps.map(({ status }) => status),
     ['done', 'skipped', 'skipped'],
