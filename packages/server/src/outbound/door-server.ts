@@ -26,22 +26,41 @@ export interface DoorServer {
   close(): Promise<void>
 }
 
-const MOST_CONNECTIONS = 2000
+const MOST_CONNECTIONS = 20_000
+/** Sockets that one sandbox may hold besides those it may use at once, so that a refusal can be said. */
+const SPARE_SOCKETS = 64
 const HEADERS_TIMEOUT_MS = 10_000
+/** Longer than clients keep an idle connection, so that none is closed while a request is on its way. */
+const KEEP_ALIVE_MS = 95_000
 
-export async function listenOnDoor(
-  server: Server,
-  { listen, traffic }: { listen: Listen; traffic: TrafficTable },
-): Promise<DoorServer> {
+export interface DoorRules {
+  readonly listen: Listen
+  readonly traffic: TrafficTable
+  /** How many requests of a sandbox may wait for its others to end, before one is refused. */
+  readonly waiting: number
+}
+
+export async function listenOnDoor(server: Server, { listen, traffic, waiting }: DoorRules): Promise<DoorServer> {
   const peers: BlockList = subnet(listen.peers)
   const sockets = new Set<Socket>()
+  const held = new Map<string, number>()
+  const mostSockets = traffic.limits.connections + waiting + SPARE_SOCKETS
   server.maxConnections = MOST_CONNECTIONS
+  server.keepAliveTimeout = KEEP_ALIVE_MS
   server.headersTimeout = HEADERS_TIMEOUT_MS
   server.requestTimeout = traffic.limits.connectionMs
   server.on('connection', (socket: Socket) => {
-    if (!peers.check(peerOf(socket))) return void socket.destroy()
+    const peer = peerOf(socket)
+    const others = held.get(peer) ?? 0
+    if (!peers.check(peer) || others >= mostSockets) return void socket.destroy()
     sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
+    held.set(peer, others + 1)
+    socket.on('close', () => {
+      sockets.delete(socket)
+      const left = (held.get(peer) ?? 1) - 1
+      if (left === 0) held.delete(peer)
+      else held.set(peer, left)
+    })
   })
   server.on('clientError', (_error, socket) => socket.destroy())
   await new Promise<void>((resolve, reject) => {
@@ -56,10 +75,15 @@ export async function listenOnDoor(
     peer: (req) => peerOf(req.socket),
     async counted(row, socket, refused, work) {
       const { limits } = traffic
-      if (row.connections >= limits.connections)
-        return refused(refuse('request-declined/rate-limit', `More than ${limits.connections} connections at once.`))
-      if (!traffic.has(row)) return refused(traffic.tooMuch())
-      row.connections++
+      if (row.connections >= limits.connections) {
+        if (row.waiting.length >= waiting)
+          return refused(refuse('request-declined/rate-limit', `More than ${limits.connections} connections at once.`))
+        await new Promise<void>((resolve) => row.waiting.push(resolve))
+      } else row.connections++
+      if (!traffic.has(row) || socket.destroyed) {
+        leave(row)
+        return refused(traffic.tooMuch())
+      }
       const timer = setTimeout(() => {
         row.refusal = refuse(
           'server-error/upstream',
@@ -71,7 +95,7 @@ export async function listenOnDoor(
         await work()
       } finally {
         clearTimeout(timer)
-        row.connections--
+        leave(row)
       }
     },
     async close() {
@@ -80,4 +104,11 @@ export async function listenOnDoor(
       await closed
     },
   }
+}
+
+/** The place goes to whoever waits the longest. */
+function leave(row: Traffic): void {
+  const next = row.waiting.shift()
+  if (next) next()
+  else row.connections--
 }

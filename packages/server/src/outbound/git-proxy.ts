@@ -136,7 +136,7 @@ export async function openGitProxy({ listen, traffic, check, isDevelopment }: Gi
     await pipeline(answer, traffic.meter(row), res)
   }
 
-  const door = await listenOnDoor(server, { listen, traffic })
+  const door = await listenOnDoor(server, { listen, traffic, waiting: 0 })
   return door
 }
 

@@ -22,6 +22,9 @@ import { UpstreamFailed } from './packages/upstream.ts'
 import { turnAway } from './turn-away.ts'
 import type { Traffic, TrafficTable } from './traffic.ts'
 
+/** Several package managers in one build ask more at once than it gets; they need not know. */
+const MOST_WAITING = 512
+
 export interface PackageDoorOptions {
   readonly listen: Listen
   readonly traffic: TrafficTable
@@ -51,7 +54,7 @@ export async function openPackageDoor({
     const sentence = turnAway(traffic.of(door.peer(req)), req.url ?? '')
     socket.end(`HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${sentence}\n`)
   })
-  const door = await listenOnDoor(server, { listen, traffic })
+  const door = await listenOnDoor(server, { listen, traffic, waiting: MOST_WAITING })
   const origin = `http://${door.address}:${door.port}`
 
   async function answer(req: IncomingMessage, res: ServerResponse, row: Traffic): Promise<void> {

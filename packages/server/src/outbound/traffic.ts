@@ -18,6 +18,8 @@ export interface TrafficLimits {
 export interface Traffic {
   bytes: bigint
   connections: number
+  /** Requests that wait for one of them to end. */
+  readonly waiting: (() => void)[]
   /** The last "no" of a door, in words: programs inside (git, npm) hide it. */
   refusal: Refusal | null
   /** Hosts that it asked the package door for, as a proxy, and was told no. */
@@ -40,7 +42,7 @@ export class TrafficTable {
     if (row) return row
     if (this.#rows.size >= MOST_ADDRESSES)
       throw new Error(`more than ${MOST_ADDRESSES} addresses use the doors; forget() is not called`)
-    row = { bytes: 0n, connections: 0, refusal: null, turnedAway: new Set() }
+    row = { bytes: 0n, connections: 0, waiting: [], refusal: null, turnedAway: new Set() }
     this.#rows.set(address, row)
     return row
   }

@@ -15,7 +15,10 @@ export interface Held extends AsyncDisposable {
 
 /** Larger ones are not held in memory, however many are sent at once. */
 const SMALL_BYTES = 256 * 1024
-const CHUNK_BYTES = 256 * 1024
+const CHUNK_BYTES = 128 * 1024
+/** Buffers that hashing is done with: large ones cost the collector more than the hash costs. */
+const spare: Buffer[] = []
+const MOST_SPARE = 16
 
 /** Null if there is no such file or its bytes are others. */
 export async function hold(path: string, { algorithm, hex }: Digest): Promise<Held | null> {
@@ -73,7 +76,7 @@ async function hashOf(file: FileHandle, algorithm: string): Promise<string> {
 
 async function* readAll(file: FileHandle): AsyncGenerator<Buffer> {
   for (let at = 0; ;) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, at)
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(CHUNK_BYTES), 0, CHUNK_BYTES, at)
     if (bytesRead === 0) return
     yield buffer.subarray(0, bytesRead)
     at += bytesRead
