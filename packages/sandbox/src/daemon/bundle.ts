@@ -7,6 +7,7 @@ import type { Cgroups } from './cgroup.ts'
 import { hostUid } from './instance.ts'
 import type { Instance } from './instance.ts'
 import { netnsPath } from './network.ts'
+import { recipes } from './recipes.ts'
 import { seccompProfile } from './seccomp.ts'
 
 /** Where the parts of a sandbox lie on the host. */
@@ -159,12 +160,14 @@ const masked = [
 
 function environment(spec: SandboxSpec): string[] {
   const heapMiB = Math.floor((spec.limits.memoryBytes * heapShare) / 2 ** 20)
-  const hasNode = spec.image.startsWith('node-') || spec.image.startsWith('build-')
+  const { node, compiles } = recipes[spec.image]
   const all = {
     PATH: '/usr/local/bin:/usr/bin:/bin',
     HOME: '/tmp',
     LANG: 'C.UTF-8',
-    ...(hasNode && { NODE_OPTIONS: `--max-old-space-size=${heapMiB}` }),
+    ...(node && { NODE_OPTIONS: `--max-old-space-size=${heapMiB}` }),
+    // node-gyp would download Node's headers, which are here.
+    ...(compiles && { npm_config_nodedir: '/usr' }),
     ...spec.env,
   }
   return Object.entries(all).map(([name, value]) => `${name}=${value}`)

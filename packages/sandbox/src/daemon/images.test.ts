@@ -25,8 +25,74 @@ test('every image can be made, is made once, and holds what its name says', { ti
   assert.match(await run('build-24', 'sh', '-c', 'node --version; npm --version'), /^v24\.\S+\n11\./)
   assert.match(await run('build-26', 'sh', '-c', 'node --version; npm --version'), /^v26\.\S+\n11\./)
   assert.match(await run('git', 'git', '--version'), /^git version 2\./)
+  assert.match(await run('base', 'sh', '-c', 'tar --version; gzip --version'), /^tar \(GNU tar\)[^]*\ngzip 1/)
   assert.match(await run('static', 'sh', '-c', 'busybox httpd --help 2>&1; which node || echo none'), /httpd[^]*none/)
 })
+
+test('Python has its standard library, compiled, and finds certificates and time zones', async () => {
+  const script = `import asyncio, bz2, ctypes, curses, hashlib, http.server, lzma, os, sqlite3, ssl, uuid, zoneinfo
+zoneinfo.ZoneInfo('Europe/Berlin')
+assert len(ssl.create_default_context().get_ca_certs()) > 100
+assert http.server.__cached__ and os.path.exists(http.server.__cached__)
+print(sqlite3.connect(':memory:').execute('select 6 * 7').fetchone()[0])`
+  assert.equal(await run('python', 'python', '-c', script), '42')
+})
+
+test('Python packages are installed into an environment of the app, which runs without the tools that made it', async () => {
+  await client.scratch({ id: 'venv', sizeBytes: 64 * 2 ** 20 })
+  const wheel = `import zipfile
+with zipfile.ZipFile('greet-1-py3-none-any.whl', 'w') as z:
+  z.writestr('greet.py', 'def greet(): return "hello"')
+  z.writestr('greet-1.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: greet\\nVersion: 1\\n')
+  z.writestr('greet-1.dist-info/WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+  z.writestr('greet-1.dist-info/RECORD', '')`
+  const install = `python -m venv .venv && .venv/bin/pip --version && python -c "$WHEEL" &&
+    .venv/bin/pip install -q --no-index ./greet-1-py3-none-any.whl`
+  const script = ['sh', '-c', install]
+  const built = await runToEnd(
+    client,
+    spec({
+      id: 'pip',
+      image: 'build-python',
+      user: 'root',
+      scratch: 'venv',
+      argv: script,
+      env: { WHEEL: wheel },
+      limits: roomy,
+    }),
+  )
+  assert.match(built.out, /^pip 2/)
+  const { sha256 } = await client.pack({ scratch: 'venv' })
+  const argv = ['.venv/bin/python', '-c', 'import greet; print(greet.greet())']
+  const { out } = await runToEnd(client, spec({ id: 'greet', image: 'python', release: sha256, argv }))
+  assert.equal(out, 'hello\n', built.out)
+  await client.removeScratch({ id: 'venv' })
+})
+
+test('an addon of npm that has to be compiled is compiled without the network', { timeout: 120_000 }, async () => {
+  const addon = `#include <node_api.h>
+static napi_value answer(napi_env env, napi_callback_info info) { napi_value v; napi_create_int32(env, 42, &v); return v; }
+NAPI_MODULE_INIT() { napi_value f; napi_create_function(env, "answer", 6, answer, 0, &f); return f; }`
+  const other = `#include <node.h>\n#include <string>\nstd::string unused() { return NODE_VERSION; }`
+  const files = {
+    'package.json': JSON.stringify({ name: 'addon', version: '1.0.0' }),
+    'binding.gyp': JSON.stringify({ targets: [{ target_name: 'addon', sources: ['addon.c', 'other.cc'] }] }),
+    'addon.c': addon,
+    'other.cc': other,
+  }
+  for (const image of ['build-24', 'build-26'] as const) {
+    await client.scratch({ id: image, sizeBytes: 64 * 2 ** 20 })
+    const write = `for (const [name, text] of Object.entries(${JSON.stringify(files)})) fs.writeFileSync(name, text)`
+    const script = `node -e "$WRITE" && npm install --offline --no-audit 2>&1 && node -p "require('./build/Release/addon.node')()"`
+    const argv = ['sh', '-c', script]
+    const env = { WRITE: write }
+    const { out } = await runToEnd(client, spec({ id: 'gyp', image, scratch: image, argv, env, limits: roomy }))
+    assert.match(out, /\n42\n$/, out)
+    await client.removeScratch({ id: image })
+  }
+})
+
+const roomy = { memoryBytes: 1024 * 2 ** 20, pids: 128, cpuPercent: 200 }
 
 test('git can clone and reach an https address with the certificates it brought', async () => {
   const script = `git init -q a && cd a && git -c user.name=n -c user.email=e commit -q --allow-empty -m first && cd ..
@@ -48,7 +114,7 @@ test('all sandboxes run the same file, so that they share its memory', async () 
 })
 
 test('an image holds no setuid file, nothing writable, and nothing of the host', async () => {
-  for (const image of ['git', 'build-24'] as const) {
+  for (const image of ['git', 'build-24', 'postgres', 'build-python', 'base'] as const) {
     const script =
       'find / -xdev \\( -perm /6000 -o -perm /022 ! -type l \\) -print | grep -v -e ^/app -e ^/tmp; ls /usr/local /etc'
     const out = await run(image, 'sh', '-c', script)

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { imageNames } from '../verbs.ts'
@@ -60,6 +60,8 @@ export async function prepareImages(at: Instance): Promise<void> {
 
 async function make(at: Instance, name: ImageName): Promise<void> {
   const work = await mkdtemp(join(at.images, `.making-${at.tag}-`))
+  const startedAt = Date.now()
+  console.log(`the runtime image ${name} is being made, once for this machine`)
   try {
     const tree = join(work, 'tree')
     await mkdir(tree)
@@ -69,6 +71,10 @@ async function make(at: Instance, name: ImageName): Promise<void> {
     const file = imageFile(at, name)
     await replaceFile(`${file}.sha256`, await sha256File(image))
     await rename(image, file)
+    const mebibytes = Math.ceil((await stat(file)).size / 2 ** 20)
+    console.log(
+      `the runtime image ${name} is made: ${mebibytes} MiB in ${Math.ceil((Date.now() - startedAt) / 1000)} s`,
+    )
   } finally {
     await rm(work, { recursive: true, force: true })
   }
