@@ -102,6 +102,7 @@ async function tell(bench: FundedBench, steps: readonly (readonly Act[])[]): Pro
   const paymentIds = Array.from({ length: 13 }, () => newId())
   const paid = new Map<string, bigint>()
   const holds = new Map<string, string>()
+  const cutOff: Act[] = []
   let instances = 0
   const running = new Map<string, string[]>(apps.map((id) => [id, []]))
 
@@ -173,7 +174,11 @@ async function tell(bench: FundedBench, steps: readonly (readonly Act[])[]): Pro
 
   for (const step of steps) {
     const tried = await Promise.allSettled(step.map(perform))
-    for (const one of tried) if (one.status === 'rejected' && !String(one.reason).includes(HICCUP)) throw one.reason
+    for (const [place, one] of tried.entries()) {
+      if (one.status !== 'rejected') continue
+      if (!String(one.reason).includes(HICCUP)) throw one.reason
+      if (step[place]!.do === 'build') cutOff.push(step[place]!)
+    }
     if (step.some((one) => one.do === 'restart')) {
       Object.assign(database, whole)
       await bench.restart()
@@ -182,6 +187,8 @@ async function tell(bench: FundedBench, steps: readonly (readonly Act[])[]): Pro
   }
   Object.assign(database, whole)
   await bench.funding.recover()
+  // The job of a build tries again until it is settled.
+  for (const build of cutOff) await perform(build)
   for (const id of apps) await bench.metering.settle(id)
   for (const id of apps) await bench.metering.collectRent(id)
   await bench.clock.advance(90_000_000)
