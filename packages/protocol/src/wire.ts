@@ -79,10 +79,17 @@ export const gitRef = z
   .string()
   .max(250)
   .regex(
-    /^(?!.*(?:\.\.|@\{|\/\/|\.lock$))[A-Za-z0-9_][A-Za-z0-9_./+-]*$/,
+    /^(?!.*(?:\.\.|@\{|\/\/|\.lock$))(?!@$)[A-Za-z0-9_@][A-Za-z0-9_./+@#=,-]*$/,
     'not the name of a branch, a tag or a commit',
   )
   .describe('a branch, a tag or a commit')
+
+/** Below the repository's top: `packages/web`. Never a hidden folder, an option, or a way up. */
+export const folder = z
+  .string()
+  .max(200)
+  .regex(/^(?:\.?\/)?(?:[A-Za-z0-9_@+~][A-Za-z0-9_@+~.,=-]*(?:\/(?!$)|\/?$))*$/, 'not a folder of a repository')
+  .describe('a folder of the repository, such as packages/web')
 
 /** Where a public repository is; whether this node fetches from there is for the node to say. */
 export const repositoryUrl = z

@@ -31,6 +31,8 @@ export const appSummary = appName.extend({
   description: z.string(),
   /** The public repository it came from. */
   repository: z.string(),
+  /** The folder of it that is the app; empty: its top. */
+  root: z.string(),
   commit: commit.nullable(),
   /** Where it answers, and where its page is. */
   url: z.string(),

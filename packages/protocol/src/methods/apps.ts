@@ -1,7 +1,7 @@
 /** apps: from the URL of a public repository to a running app, and what anyone may know of it. */
 import * as z from 'zod'
 import { method } from '../method.ts'
-import { app, bigCount, gitRef, id, micros, pageSize, repositoryUrl } from '../wire.ts'
+import { app, bigCount, folder, gitRef, id, micros, pageSize, repositoryUrl } from '../wire.ts'
 import { appPage, logLine } from './app-page.ts'
 import { appName, appSummary, deployment, offer, state } from './app-shapes.ts'
 
@@ -11,7 +11,7 @@ const deploy = method({
   service: 'apps',
   name: 'deploy',
   summary: 'Fetch a public repository, build it and run it under its own host name.',
-  input: z.strictObject({ url: repositoryUrl, ref: gitRef.optional() }),
+  input: z.strictObject({ url: repositoryUrl, ref: gitRef.optional(), root: folder.optional() }),
   output: z.object({ deployment, app: appSummary }),
   safe: false,
   policy: 'caller',
@@ -23,9 +23,13 @@ const quote = method({
   service: 'apps',
   name: 'quote',
   summary: 'What a repository would be called here and what running it can cost, before anyone presses Deploy.',
-  input: z.strictObject({ url: repositoryUrl }),
+  input: z.strictObject({ url: repositoryUrl, ref: gitRef.optional(), root: folder.optional() }),
   output: z.object({
     url: z.string(),
+    /** What was named, in the address or beside it; null: the default branch. */
+    ref: z.string().nullable(),
+    /** The folder that would be the app; empty: the repository's top. */
+    root: z.string(),
     forge: z.string(),
     owner: z.string(),
     name: z.string(),

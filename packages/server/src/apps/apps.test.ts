@@ -37,7 +37,7 @@ test('a repository is one app, however many ask for it at once', () =>
     const found = await apps.find('hello--octo')
     assert.equal(found?.id, [...ids][0])
     assert.equal((await apps.find(found!.id))?.slug, 'hello--octo')
-    assert.equal((await apps.findByUrl(hello.url))?.slug, 'hello--octo')
+    assert.equal((await apps.findByOrigin(hello))?.slug, 'hello--octo')
     assert.equal(await apps.find('nobody--octo'), null)
   }))
 
@@ -49,6 +49,19 @@ test('two repositories that fold to one name get two names', () =>
     assert.equal(first.slug, 'hello--octo')
     assert.match(second.slug, /^hello--octo-[0-9a-f]{8}$/)
     assert.equal((await database.transaction((tx) => apps.create(tx, other, {}))).id, second.id)
+  }))
+
+test('each folder of a repository may be an app of its own', () =>
+  withApps(async (apps, database) => {
+    const web = { ...hello, slug: 'hello--octo--abcdefghij', root: 'packages/web' }
+    const top = await database.transaction((tx) => apps.create(tx, hello, {}))
+    const inner = await database.transaction((tx) => apps.create(tx, web, { ref: 'v1' }))
+    assert.notEqual(inner.id, top.id)
+    assert.deepEqual([inner.root, top.root], ['packages/web', ''])
+    assert.equal((await apps.findByOrigin(web))?.id, inner.id)
+    assert.equal((await apps.findByOrigin(hello))?.id, top.id)
+    await apps.setRef(database, inner.id, null)
+    assert.equal((await apps.find(inner.id))?.ref, null)
   }))
 
 test('each state an app came to is public history, with the reason, once', () =>

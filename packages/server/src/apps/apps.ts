@@ -11,7 +11,7 @@ import {
   allAppIds,
   appById,
   appBySlug,
-  appByUrl,
+  appByOrigin,
   appsById,
   changesOf,
   forgetChanges,
@@ -19,6 +19,7 @@ import {
   insertChange,
   newestApps,
   updateAbout,
+  updateRef,
   updateRelease,
   updateState,
   updateStopped,
@@ -32,6 +33,8 @@ export interface App {
   readonly forge: string
   readonly owner: string
   readonly name: string
+  /** The folder of the repository that is the app; empty: its top. With the url it is what the app is. */
+  readonly root: string
   /** Branch, tag or commit to follow; null: the repository's default branch. */
   readonly ref: string | null
   readonly description: string | null
@@ -46,7 +49,7 @@ export interface App {
 }
 
 /** What `source` knows of a repository before it is fetched, as far as its app's record needs it. */
-export type Origin = Pick<App, 'url' | 'forge' | 'owner' | 'name' | 'slug'>
+export type Origin = Pick<App, 'url' | 'forge' | 'owner' | 'name' | 'slug'> & { readonly root?: string }
 
 export type NewApp = Omit<App, 'description' | 'stateSince' | 'stopped' | 'release'>
 
@@ -61,7 +64,7 @@ export interface Apps {
   /** The repository's app, made in the caller's transaction if there is none. A new one has no money: frozen. */
   create(tx: Transaction, repository: Origin, options: { ref?: string | null; by?: string | null }): Promise<App>
   find(idOrSlug: string): Promise<App | null>
-  findByUrl(url: string): Promise<App | null>
+  findByOrigin(origin: Pick<Origin, 'url' | 'root'>): Promise<App | null>
   /** Newest first. Front pages sort by money: funding's `almanac`. */
   list(options?: { limit?: number; before?: Date }): Promise<App[]>
   several(ids: readonly string[]): Promise<App[]>
@@ -70,6 +73,8 @@ export interface Apps {
   setState(tx: Transaction, app: string, state: State, sentence: string): Promise<boolean>
   setRelease(tx: Queryable, app: string, release: string | null): Promise<void>
   setStopped(tx: Queryable, app: string, stopped: boolean): Promise<void>
+  /** Which branch, tag or commit it follows from now on; null: the repository's default branch. */
+  setRef(tx: Queryable, app: string, ref: string | null): Promise<void>
   /** What its repository says of it, and which ref it follows. */
   setAbout(tx: Queryable, about: { app: string; description: string | null; ref: string | null }): Promise<void>
   /** Oldest first. */
@@ -87,8 +92,18 @@ export function openApps({ database, events, clock, jobs }: Services): Apps {
   jobs.daily('app changes: forget', (on) => forgetChanges(on, KEPT_CHANGES))
   return {
     async create(tx, repository, { ref = null, by = null }) {
-      const { url, forge, owner, name } = repository
-      const row = { url, forge, owner, name, ref, createdBy: by, createdAt: clock.now(), state: 'frozen' as const }
+      const { url, forge, owner, name, root = '' } = repository
+      const row = {
+        url,
+        forge,
+        owner,
+        name,
+        root,
+        ref,
+        createdBy: by,
+        createdAt: clock.now(),
+        state: 'frozen' as const,
+      }
       for (const slug of [repository.slug, slugOfUrl(repository)]) {
         // Another url may hold the slug, or a concurrent creator may have been first: the rows decide.
         const created = await insertApp(tx, { ...row, id: newId({ nowMs: row.createdAt.getTime() }), slug })
@@ -96,7 +111,7 @@ export function openApps({ database, events, clock, jobs }: Services): Apps {
           await insertChange(tx, { app: created.id, state: row.state, at: row.createdAt, sentence: NEW })
           return created
         }
-        const existing = await appByUrl(tx, url)
+        const existing = await appByOrigin(tx, { url, root })
         if (existing) return existing
       }
       throw new Error(`the names ${repository.slug} and ${slugOfUrl(repository)} are taken by other repositories`)
@@ -105,7 +120,7 @@ export function openApps({ database, events, clock, jobs }: Services): Apps {
       const found = UUID.test(idOrSlug) ? await appById(database, idOrSlug) : await appBySlug(database, idOrSlug)
       return found ?? null
     },
-    findByUrl: async (url) => (await appByUrl(database, url)) ?? null,
+    findByOrigin: async ({ url, root = '' }) => (await appByOrigin(database, { url, root })) ?? null,
     list: ({ limit = 100, before = new Date(8.64e15) } = {}) => newestApps(database, limit, before),
     several: (ids) => appsById(database, ids),
     ids: () => allAppIds(database),
@@ -118,6 +133,7 @@ export function openApps({ database, events, clock, jobs }: Services): Apps {
     },
     setRelease: (tx, app, release) => updateRelease(tx, app, release),
     setStopped: (tx, app, stopped) => updateStopped(tx, app, stopped),
+    setRef: (tx, app, ref) => updateRef(tx, app, ref),
     setAbout: (tx, { app, description, ref }) =>
       updateAbout(tx, { app, ref, description: description === null ? null : description.slice(0, MAX_DESCRIPTION) }),
     history: (app) => changesOf(database, app),
@@ -125,7 +141,10 @@ export function openApps({ database, events, clock, jobs }: Services): Apps {
 }
 
 /** For the rare repository whose slug another one holds: the same name with a hash of the whole URL. */
-function slugOfUrl({ slug, url }: Origin): string {
-  const hash = createHash('sha256').update(url).digest('hex').slice(0, HASH_LENGTH)
+function slugOfUrl({ slug, url, root = '' }: Origin): string {
+  const hash = createHash('sha256')
+    .update(root === '' ? url : `${url}#${root}`)
+    .digest('hex')
+    .slice(0, HASH_LENGTH)
   return `${slug.slice(0, LONGEST_LABEL - HASH_LENGTH - 1).replace(/-+$/, '')}-${hash}`
 }

@@ -122,6 +122,7 @@ export function openAttempts(
         scratch,
         repository: { url },
         ref: deployment.ref,
+        root: app.root,
         gitProxy: outbound.gitProxy,
       })
       await log.say('out', `Fetching ${url}${deployment.ref === null ? '' : ` at ${deployment.ref}`}`)
@@ -132,7 +133,7 @@ export function openAttempts(
       if (ran.end.how === 'too-much-cpu')
         return failed('Fetching used all the CPU time that is paid for.', 'Pay for the app and deploy again.')
       const exit = ran.end.how === 'exited' ? ran.end.exit : null
-      const found = readOrRefuse({ ...lines, exit, refused: ran.refused, url, ref: deployment.ref })
+      const found = readOrRefuse({ ...lines, exit, refused: ran.refused, url, ref: deployment.ref, root: app.root })
       if ('kind' in found) return found
       await noteFetched(found)
       return found

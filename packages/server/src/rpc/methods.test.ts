@@ -174,6 +174,25 @@ test('anyone may have the newest commit built; which branch runs is the admin’
     ok(await node.rpc.call(methods.apps.deploy, { url: URL_OF_HELLO, ref: 'main' }, node.ana))
   }))
 
+test('a folder of a repository is an app of its own, and a branch that its admin chose is followed', () =>
+  withNode(async (node) => {
+    const top = await deploy(node)
+    const page = `${URL_OF_HELLO}/tree/dev/packages/web`
+    const web = ok(await node.rpc.call(methods.apps.deploy, { url: page }, node.ana))
+    assert.notEqual(web.app.id, top.app.id)
+    assert.match(web.app.slug, /^hello--octo--[a-z2-7]{10}$/)
+    assert.deepEqual([web.app.root, web.deployment.ref], ['packages/web', 'dev'])
+    const again = await node.rpc.call(methods.apps.deploy, { url: URL_OF_HELLO, root: 'packages/web' }, node.bob)
+    assert.deepEqual([ok(again).app.id, ok(again).deployment.ref], [web.app.id, 'dev'])
+    ok(await node.rpc.call(methods.apps.deploy, { url: page, ref: 'dev' }, node.ana))
+    const contradiction = await node.rpc.call(methods.apps.deploy, { url: page, root: 'packages/api' }, node.ana)
+    assert.ok(isRefusal(contradiction) && /folder packages\/web/.test(contradiction.sentence))
+    ok(await node.rpc.call(methods.apps.deploy, { url: URL_OF_HELLO, root: 'packages/web', ref: 'HEAD' }, node.ana))
+    assert.equal((await node.house.apps.find(web.app.id))?.ref, null)
+    const estimate = ok(await node.rpc.call(methods.apps.quote, { url: page }, node.bob))
+    assert.deepEqual([estimate.ref, estimate.root, estimate.app?.id], ['dev', 'packages/web', web.app.id])
+  }))
+
 test('an estimate makes nothing', () =>
   withNode(async (node) => {
     const estimate = ok(await node.rpc.call(methods.apps.quote, { url: URL_OF_HELLO }, node.bob))

@@ -168,7 +168,7 @@ function agree(
   if (pasted !== '' && given !== '' && pasted !== given) return differ('folder', pasted, given)
   const ref = beside.ref ?? page.ref
   const read = parseRef(ref)
-  return isRefusal(read) ? read : { ref, root: pasted === '' ? given : pasted }
+  return isRefusal(read) ? read : { ref: read.kind === 'default' ? null : ref, root: pasted === '' ? given : pasted }
 }
 
 /** The parts of a path; a slash that was written as an escape belongs to a name. */

@@ -103,6 +103,7 @@ const appNamed = (n: number, name: string, owner: string, description: string) =
   owner,
   description,
   repository: `https://forge.example/${owner}/${name}`,
+  root: '',
   url: `http://${name}--${owner}.localhost:8080`,
   page: `http://127.0.0.1:8080/${name}--${owner}`,
 })
@@ -324,6 +325,8 @@ export const deployment: Deployment = {
 
 export const estimate: Estimate = {
   url: 'https://forge.example/octo/hello',
+  ref: null,
+  root: '',
   forge: 'forge.example',
   owner: 'octo',
   name: 'hello',

@@ -84,7 +84,7 @@ async function act(visit: Visit, slug: string, what: string): Promise<Response> 
   const view = await site.data.app(slug, visitor.caller)
   const answer =
     what === 'deploy'
-      ? await site.rpc.call(methods.apps.deploy, { url: view.app.repository }, visitor.caller)
+      ? await site.rpc.call(methods.apps.deploy, { url: view.app.repository, root: view.app.root }, visitor.caller)
       : await site.rpc.call(what === 'stop' ? methods.apps.stop : methods.apps.run, { app: slug }, visitor.caller)
   if (!isRefusal(answer)) return seeOther('deployment' in answer ? `/deployments/${answer.deployment.id}` : `/${slug}`)
   const notice: Notice = { tone: 'bad', fact: answer.sentence, rest: answer.nextStep ?? '' }

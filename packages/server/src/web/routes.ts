@@ -100,7 +100,9 @@ export function routes(site: Site): Router {
 async function deploy(visit: Visit, form: Form): Promise<Response> {
   const { site, visitor, frame } = visit
   const url = (form.get('url') ?? '').trim()
-  const answer = await site.rpc.call(methods.apps.deploy, { url }, visitor.caller)
+  const [ref, root] = [form.get('ref') ?? '', form.get('root') ?? '']
+  const input = { url, ...(ref !== '' && { ref }), ...(root !== '' && { root }) }
+  const answer = await site.rpc.call(methods.apps.deploy, input, visitor.caller)
   if (!isRefusal(answer)) return seeOther(`/deployments/${answer.deployment.id}`)
   const sentence = [answer.sentence, answer.nextStep].filter(Boolean).join(' ')
   return visit.page(frontPage(await site.data.front(visitor.caller, { url, sentence }), frame), 422)

@@ -3,22 +3,37 @@ import type { State } from '@perennial/protocol'
 import type { Queryable } from '../../database.ts'
 import type { App, Change, NewApp } from '../apps.ts'
 
-const COLUMNS = `id, slug, url, forge, owner, name, ref, description, created_by as "createdBy",
+const COLUMNS = `id, slug, url, forge, owner, name, root, ref, description, created_by as "createdBy",
   created_at as "createdAt", state, state_since as "stateSince", stopped, release`
 
-/** The row, or nothing when the slug or the url is taken. */
+/** The row, or nothing when the slug, or the url's folder, is taken. */
 export async function insertApp(on: Queryable, app: NewApp): Promise<App | undefined> {
   const rows = await on.query<App>(
-    `insert into app (id, slug, url, forge, owner, name, ref, created_by, created_at, state, state_since)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $9)
+    `insert into app (id, slug, url, forge, owner, name, ref, created_by, created_at, state, state_since, root)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $9, $11)
      on conflict do nothing returning ${COLUMNS}`,
-    [app.id, app.slug, app.url, app.forge, app.owner, app.name, app.ref, app.createdBy, app.createdAt, app.state],
+    [
+      app.id,
+      app.slug,
+      app.url,
+      app.forge,
+      app.owner,
+      app.name,
+      app.ref,
+      app.createdBy,
+      app.createdAt,
+      app.state,
+      app.root,
+    ],
   )
   return rows[0]
 }
 
-export async function appByUrl(on: Queryable, url: string): Promise<App | undefined> {
-  return (await on.query<App>(`select ${COLUMNS} from app where url = $1`, [url]))[0]
+export async function appByOrigin(
+  on: Queryable,
+  { url, root }: { url: string; root: string },
+): Promise<App | undefined> {
+  return (await on.query<App>(`select ${COLUMNS} from app where url = $1 and root = $2`, [url, root]))[0]
 }
 
 export async function appBySlug(on: Queryable, slug: string): Promise<App | undefined> {
@@ -88,6 +103,10 @@ export async function changesOf(on: Queryable, app: string): Promise<Change[]> {
 
 export async function updateRelease(on: Queryable, app: string, release: string | null): Promise<void> {
   await on.query('update app set release = $2 where id = $1', [app, release])
+}
+
+export async function updateRef(on: Queryable, app: string, ref: string | null): Promise<void> {
+  await on.query('update app set ref = $2 where id = $1', [app, ref])
 }
 
 export async function updateStopped(on: Queryable, app: string, stopped: boolean): Promise<void> {

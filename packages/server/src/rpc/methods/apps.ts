@@ -20,12 +20,13 @@ const HELPFUL = 5_000_000n
 const LOG_LINES = 100
 
 const deploy = implement(methods.apps.deploy, async ({ input, caller }, house: House) => {
-  const repository = parseRepository(input.url, house.config)
+  const repository = parseRepository(input.url, house.config, input)
   if (isRefusal(repository)) return repository
-  const known = await house.apps.findByUrl(repository.url)
+  const known = await house.apps.findByOrigin(repository)
   // Anyone may have the newest commit built: that is what the repository says in public, and its cost is bounded.
   // Which branch runs is the admin's to say.
-  const ref = input.ref ?? known?.ref ?? null
+  const chosen = input.ref !== undefined || repository.ref !== null
+  const ref = chosen ? repository.ref : (known?.ref ?? null)
   const claim = { app: known?.id ?? '', did: caller.did, token: caller.adminToken }
   if (known && ref !== known.ref && !(await isAdmin(claim, house)))
     return refuse(
@@ -35,6 +36,7 @@ const deploy = implement(methods.apps.deploy, async ({ input, caller }, house: H
     )
   const { app, id } = await house.database.transaction(async (tx) => {
     const made = await house.apps.create(tx, repository, { ref, by: caller.did })
+    if (chosen) await house.apps.setRef(tx, made.id, ref)
     const requested = await house.builds.request(tx, { app: made.id, ref, by: caller.did })
     return { app: made, id: requested.id }
   })
@@ -43,13 +45,15 @@ const deploy = implement(methods.apps.deploy, async ({ input, caller }, house: H
 })
 
 const quote = implement(methods.apps.quote, async ({ input }, house: House) => {
-  const repository = parseRepository(input.url, house.config)
+  const repository = parseRepository(input.url, house.config, input)
   if (isRefusal(repository)) return repository
-  const { url, forge, owner, name } = repository
-  const [known, totals] = await Promise.all([house.apps.findByUrl(url), house.funding.totals()])
+  const { url, ref, root, forge, owner, name } = repository
+  const [known, totals] = await Promise.all([house.apps.findByOrigin(repository), house.funding.totals()])
   const slug = known?.slug ?? repository.slug
   return {
     url,
+    ref,
+    root,
     forge,
     owner,
     name,

@@ -18,7 +18,7 @@ export function summary(
   { standing, commit, activity }: { standing: Standing; commit: Commit | null; activity: AppSummary['activity'] },
   house: House,
 ): AppSummary {
-  const { id, slug, name, owner, url, state, stateSince, stopped, createdAt, description } = app
+  const { id, slug, name, owner, url, root, state, stateSince, stopped, createdAt, description } = app
   const origin = house.origins[0]!
   return {
     id,
@@ -27,6 +27,7 @@ export function summary(
     owner,
     description: description ?? '',
     repository: url,
+    root,
     commit,
     url: addressOf(slug, house),
     page: `${origin}/${slug}`,

@@ -19,6 +19,7 @@ export function repositoryPage({ estimate, notice: said }: RepositoryView, frame
       </p>
       <p class="facts">
         <span>Code ${repositoryLink(estimate.url)}</span>
+        ${when(estimate.ref, (ref) => html`<span>at <b>${ref}</b></span>`)}${when(estimate.root, (root) => html`<span>in <b>${root}</b></span>`)}
       </p>
     </div>
     <div class="grid aside">
@@ -43,6 +44,10 @@ export function repositoryPage({ estimate, notice: said }: RepositoryView, frame
           type="hidden"
           name="url"
           value="${estimate.url}"
+        /><input type="hidden" name="ref" value="${estimate.ref ?? ''}" /><input
+          type="hidden"
+          name="root"
+          value="${estimate.root}"
         />
         <p class="soft">It will answer at <b>${estimate.address.replace(/^https?:\/\//, '')}</b></p>
         <button class="main full">Deploy</button>
