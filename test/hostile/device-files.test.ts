@@ -4,10 +4,10 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import test, { after, before } from 'node:test'
 import { hostUid } from '../../packages/sandbox/src/daemon/instance.ts'
-import { openCage } from './cage.ts'
-import type { Cage } from './cage.ts'
-import { runPayload, spec } from './payload.ts'
-import { runWeakened } from './weaken.ts'
+import { openCage } from './lab/cage.ts'
+import type { Cage } from './lab/cage.ts'
+import { runPayload, spec } from './lab/payload.ts'
+import { runWeakened } from './lab/weaken.ts'
 
 /** The few devices in a sandbox are the host's own files: taken away from there, they are gone for everybody. */
 let cage: Cage

@@ -4,9 +4,10 @@ import { chmodSync, mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs
 import { join } from 'node:path'
 import test, { after, before } from 'node:test'
 import { SandboxRefused } from '../../packages/sandbox/src/client/index.ts'
-import { openCage } from './cage.ts'
-import type { Cage } from './cage.ts'
-import { mebibyte, runPayload, spec } from './payload.ts'
+import { openCage } from './lab/cage.ts'
+import type { Cage } from './lab/cage.ts'
+import { testNeighbour } from './lab/neighbour.ts'
+import { mebibyte, runPayload, spec } from './lab/payload.ts'
 
 let cage: Cage
 before(async () => (cage = await openCage()))
@@ -134,4 +135,9 @@ test('disks that are promised to several sandboxes together leave the machine it
   const given = await askForThree()
   for (const id of given) await cage.client.removeScratch({ id })
   assert.deepEqual(given, ['first', 'second'])
+})
+
+testNeighbour(() => cage, {
+  attack: 'a flood of writes, each forced to the disk',
+  script: 'while :; do dd if=/dev/zero of=/tmp/fill bs=64k count=100 conv=fsync 2> /dev/null; rm /tmp/fill; done',
 })

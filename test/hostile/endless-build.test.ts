@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import test, { after, before } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openCage } from './cage.ts'
-import type { Cage } from './cage.ts'
-import { kill } from './limits.ts'
-import { mebibyte, spec } from './payload.ts'
+import { openCage } from './lab/cage.ts'
+import type { Cage } from './lab/cage.ts'
+import { kill } from './lab/limits.ts'
+import { mebibyte, spec } from './lab/payload.ts'
 
 /**
  * A build that never ends and does what it can to outlive its time: it ignores signals and leaves processes behind

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test, { after, before } from 'node:test'
 import { hostUid } from '../../packages/sandbox/src/daemon/instance.ts'
-import { openCage } from './cage.ts'
-import type { Cage } from './cage.ts'
-import { mebibyte, runPayload, spec } from './payload.ts'
-import { runWeakened } from './weaken.ts'
+import { openCage } from './lab/cage.ts'
+import type { Cage } from './lab/cage.ts'
+import { mebibyte, runPayload, spec } from './lab/payload.ts'
+import { runWeakened } from './lab/weaken.ts'
 
 /** A node's data folder as the machine has it: keys that only it may read, a database's socket, open folders. */
 let cage: Cage

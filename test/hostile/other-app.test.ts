@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
 import type { Network } from '../../packages/sandbox/src/client/index.ts'
-import { openCage } from './cage.ts'
-import type { Cage } from './cage.ts'
-import { hostAddress, world } from './island.ts'
-import type { Listener } from './island.ts'
-import { mebibyte, printed, runPayload, spec } from './payload.ts'
+import { openCage } from './lab/cage.ts'
+import type { Cage } from './lab/cage.ts'
+import { hostAddress, world } from './lab/island.ts'
+import type { Listener } from './lab/island.ts'
+import { mebibyte, printed, runPayload, spec } from './lab/payload.ts'
 
 /**
  * All of it on an island: two network namespaces with a cable between them and no way out. One is the machine on

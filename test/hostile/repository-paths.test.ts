@@ -4,9 +4,9 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { after, before } from 'node:test'
 import { SandboxRefused } from '../../packages/sandbox/src/client/index.ts'
-import { openCage } from './cage.ts'
-import type { Cage } from './cage.ts'
-import { mebibyte, runPayload, spec } from './payload.ts'
+import { openCage } from './lab/cage.ts'
+import type { Cage } from './lab/cage.ts'
+import { mebibyte, runPayload, spec } from './lab/payload.ts'
 
 /**
  * A repository is fetched onto a scratch disk, built there, packed into a release and run. Whatever lies in it, what

@@ -3,9 +3,10 @@
  * gone, all of it together gets no more than this.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hierarchies, openCgroups } from '../../packages/sandbox/src/daemon/cgroup.ts'
+import { hierarchies, openCgroups } from '../../../packages/sandbox/src/daemon/cgroup.ts'
 
 export interface Limits {
   readonly memoryBytes: number
@@ -14,14 +15,17 @@ export interface Limits {
   readonly cpuPercent: number
 }
 
-const largest: Limits = { memoryBytes: 2 ** 30, pids: 2000, cpuPercent: 150 }
+/** A quarter of a core is left to whoever watches. */
+const largest: Limits = { memoryBytes: 2 ** 30, pids: 2000, cpuPercent: 100 * availableParallelism() - 25 }
 const periodMicros = 100_000
+/** Times what other work on the machine gets: within its limits, a cage is measured as if it were alone here. */
+const weight = 64
 /** Where processes of a cage live that are in no sandbox. */
 const outside = 'outside'
 
 export interface OuterGroup {
-  /** Files to which a process writes its id to come under the limits. */
-  readonly procs: readonly string[]
+  /** Words in front of a command that bring it under the limits. */
+  readonly enter: readonly string[]
   /** How many processes and threads the group `id` has now, or all of the cage without an id. */
   pids(id?: string): number
   /** Ends what lives in the cage outside sandboxes. */
@@ -37,16 +41,20 @@ export async function openOuterGroup(parent: string): Promise<OuterGroup> {
   if (!isV1) await openCgroups().prepare(parent)
   const folder = (controller: string) => join((isV1 ? mounts.get(controller) : mounts.get('unified')) ?? '', parent)
   const folders = [...new Set(['memory', 'pids', 'cpu', 'freezer'].map(folder))]
-  for (const path of folders) mkdirSync(join(path, outside), { recursive: true })
+  for (const path of folders) mkdirSync(path, { recursive: true })
   const set = (controller: string, file: string, text: string) => writeFileSync(join(folder(controller), file), text)
   set('memory', isV1 ? 'memory.limit_in_bytes' : 'memory.max', String(largest.memoryBytes))
   set('pids', 'pids.max', String(largest.pids))
   const quota = String((largest.cpuPercent / 100) * periodMicros)
   if (isV1) set('cpu', 'cpu.cfs_quota_us', quota)
   else set('cpu', 'cpu.max', `${quota} ${periodMicros}`)
-  const procs = folders.map((path) => join(path, outside, 'cgroup.procs'))
+  if (isV1) set('cpu', 'cpu.shares', String(1024 * weight))
+  else set('cpu', 'cpu.weight', String(100 * weight))
+  const groups = folders.map((path) => join(path, outside))
+  // Made by who comes: a daemon that starts takes away what is no sandbox.
+  const enter = `set -e; for group in ${groups.join(' ')}; do mkdir -p $group; echo $$ > $group/cgroup.procs; done; exec "$@"`
   return {
-    procs,
+    enter: ['/bin/sh', '-c', enter, 'sh'],
     pids(id = '') {
       try {
         return Number(readFileSync(join(folder('pids'), id, 'pids.current'), 'utf8'))
@@ -56,7 +64,7 @@ export async function openOuterGroup(parent: string): Promise<OuterGroup> {
       }
     },
     async endOutside() {
-      for (const file of procs) await empty(file)
+      for (const group of groups) await empty(join(group, 'cgroup.procs'))
     },
     close: () => folders.forEach(removeTree),
   }

@@ -9,6 +9,8 @@ export type Argument = number | 'page'
 export interface Call {
   /** For people. */
   readonly name: string
+  /** By the way that 32-bit programs call the kernel; on x64 alone. */
+  readonly as32Bit?: true
   readonly number: { readonly x64: number; readonly arm64: number }
   readonly arguments: readonly Argument[]
 }
@@ -39,12 +41,14 @@ function elf(calls: readonly Call[]): Buffer {
   const machine = machines[arch()]
   if (!machine) throw new Error(`this test knows no machine code for ${arch()}`)
   const number = ({ number: numbers }: Call) => (arch() === 'arm64' ? numbers.arm64 : numbers.x64)
-  const all = calls.map((call, index) => ({ number: number(call), arguments: call.arguments, keep: index }))
   const length = 8 * calls.length
   const code = Buffer.concat([
-    ...all.map((call) => machine.call(call.number, call.arguments.map(value), answersAt + BigInt(8 * call.keep))),
-    machine.call(machine.write, [1n, answersAt, BigInt(length)]),
-    machine.call(machine.exit, [0n]),
+    ...calls.map((call, at) => {
+      const keepAt = answersAt + BigInt(8 * at)
+      return machine.call(number(call), call.arguments.map(value), { keepAt, as32Bit: call.as32Bit })
+    }),
+    machine.call(machine.write, [1n, answersAt, BigInt(length)], {}),
+    machine.call(machine.exit, [0n], {}),
   ])
   const head = Buffer.alloc(headerBytes)
   Buffer.from('7f454c46020101', 'hex').copy(head)
@@ -76,7 +80,11 @@ interface Machine {
   readonly write: number
   readonly exit: number
   /** The call, and its answer stored at `keepAt`. */
-  call(number: number, values: readonly bigint[], keepAt?: bigint): Buffer
+  call(
+    number: number,
+    values: readonly bigint[],
+    how: { readonly keepAt?: bigint; readonly as32Bit?: true | undefined },
+  ): Buffer
 }
 
 const machines: Record<string, Machine | undefined> = {
@@ -84,18 +92,19 @@ const machines: Record<string, Machine | undefined> = {
     id: 62,
     write: 1,
     exit: 60,
-    call(number, values, keepAt) {
-      // mov rax, …; then rdi, rsi, rdx, r10, r8, r9; syscall; mov [keepAt], rax
+    call(number, values, { keepAt, as32Bit }) {
+      // mov rax, …; then rdi, rsi, rdx, r10, r8, r9; syscall, or int 80h; mov [keepAt], rax
       const registers = ['48bf', '48be', '48ba', '49ba', '49b8', '49b9']
       const words = [bytes('48b8', BigInt(number)), ...registers.map((move, at) => bytes(move, values[at] ?? 0n))]
-      return Buffer.concat([...words, bytes('0f05'), ...(keepAt === undefined ? [] : [bytes('48a3', keepAt)])])
+      const gate = bytes(as32Bit ? 'cd80' : '0f05')
+      return Buffer.concat([...words, gate, ...(keepAt === undefined ? [] : [bytes('48a3', keepAt)])])
     },
   },
   arm64: {
     id: 183,
     write: 64,
     exit: 93,
-    call(number, values, keepAt) {
+    call(number, values, { keepAt }) {
       const load = (register: number, wanted: bigint) =>
         [0, 1, 2, 3].map((part) => {
           const half = Number((wanted >> BigInt(16 * part)) & 0xffffn)

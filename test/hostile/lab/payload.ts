@@ -1,6 +1,6 @@
 /** Runs one payload in one sandbox to its end, or to its time-out, and says what came of it. */
 import { readFileSync } from 'node:fs'
-import type { Exit, Reading, SandboxClient, SandboxSpec } from '../../packages/sandbox/src/client/index.ts'
+import type { Exit, Reading, SandboxClient, SandboxSpec } from '../../../packages/sandbox/src/client/index.ts'
 
 export const mebibyte = 2 ** 20
 

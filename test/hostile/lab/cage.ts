@@ -9,12 +9,12 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sandboxClient } from '../../packages/sandbox/src/client/index.ts'
-import type { SandboxClient } from '../../packages/sandbox/src/client/index.ts'
-import { instance, tagOf } from '../../packages/sandbox/src/daemon/instance.ts'
-import type { Instance } from '../../packages/sandbox/src/daemon/instance.ts'
-import { daemonArguments } from '../../packages/sandbox/src/daemon/launch.ts'
-import { answers, socketPath } from '../../packages/sandbox/src/daemon/server.ts'
+import { sandboxClient } from '../../../packages/sandbox/src/client/index.ts'
+import type { SandboxClient } from '../../../packages/sandbox/src/client/index.ts'
+import { instance, tagOf } from '../../../packages/sandbox/src/daemon/instance.ts'
+import type { Instance } from '../../../packages/sandbox/src/daemon/instance.ts'
+import { daemonArguments } from '../../../packages/sandbox/src/daemon/launch.ts'
+import { answers, socketPath } from '../../../packages/sandbox/src/daemon/server.ts'
 import { openIsland, withUs } from './island.ts'
 import type { Island } from './island.ts'
 import { openOuterGroup } from './limits.ts'
@@ -155,10 +155,10 @@ function spawnOutside(
   { argv, uid, timeoutMs = 30_000 }: { argv: readonly string[]; uid: number; timeoutMs?: number },
   { island, group }: { island: Island; group: OuterGroup },
 ): Outsider {
-  const joinGroup = `for file in ${group.procs.join(' ')}; do echo $$ > $file; done; exec "$@"`
   const dropUser = [...withUs, `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--no-new-privs', '--']
   // Each word in front replaces itself by the next, so the child is the payload.
-  return spawn('/bin/sh', ['-c', joinGroup, 'sh', ...island.enter, ...dropUser, ...argv], {
+  const [tool = '', ...words] = [...group.enter, ...island.enter, ...dropUser, ...argv]
+  return spawn(tool, words, {
     cwd: '/',
     env: { PATH: '/usr/bin:/bin' },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
-import type { SandboxSpec } from '../../packages/sandbox/src/client/index.ts'
+import type { SandboxSpec } from '../../../packages/sandbox/src/client/index.ts'
 import type { Cage } from './cage.ts'
 
 /** The one defence that is gone. */

@@ -5,14 +5,20 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sandboxClient } from '../../packages/sandbox/src/client/index.ts'
-import { assemble, bundleFolder, dismantle } from '../../packages/sandbox/src/daemon/assemble.ts'
-import { openCgroups } from '../../packages/sandbox/src/daemon/cgroup.ts'
-import { createContainer, exitCode, signalContainer, startContainer } from '../../packages/sandbox/src/daemon/conmon.ts'
-import { openLocks } from '../../packages/sandbox/src/daemon/locks.ts'
-import { makeLog, removeLog } from '../../packages/sandbox/src/daemon/logs.ts'
-import type { SandboxRecord } from '../../packages/sandbox/src/daemon/records.ts'
-import { socketPath } from '../../packages/sandbox/src/daemon/server.ts'
+import { sandboxClient } from '../../../packages/sandbox/src/client/index.ts'
+import { assemble, bundleFolder, dismantle } from '../../../packages/sandbox/src/daemon/assemble.ts'
+import { openCgroups } from '../../../packages/sandbox/src/daemon/cgroup.ts'
+import {
+  createContainer,
+  exitCode,
+  signalContainer,
+  startContainer,
+} from '../../../packages/sandbox/src/daemon/conmon.ts'
+import { openLocks } from '../../../packages/sandbox/src/daemon/locks.ts'
+import { makeLog, removeLog } from '../../../packages/sandbox/src/daemon/logs.ts'
+import type { SandboxRecord } from '../../../packages/sandbox/src/daemon/records.ts'
+import { socketPath } from '../../../packages/sandbox/src/daemon/server.ts'
+import { openVolumes } from '../../../packages/sandbox/src/daemon/volumes.ts'
 import { printed } from './payload.ts'
 import { weaken } from './weaken.ts'
 import type { Order, Weakened } from './weaken.ts'
@@ -35,7 +41,7 @@ const record: SandboxRecord = {
 }
 
 try {
-  await assemble(at, { record, cgroups, locks: openLocks() })
+  await assemble({ at, locks: openLocks(), volumes: await openVolumes(at) }, { record, cgroups })
   const bundle = bundleFolder(at, id)
   const file = join(bundle, 'config.json')
   writeFileSync(file, JSON.stringify(weaken(JSON.parse(readFileSync(file, 'utf8')), weakness)))
