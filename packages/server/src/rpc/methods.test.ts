@@ -27,11 +27,9 @@ import type { Services } from '../services.ts'
 import { serverDatabase } from '../testing.ts'
 import { openWeb } from '../web/index.ts'
 import { handlers, openRpc, type Caller, type House, type Rpc } from './index.ts'
-import { together } from './methods/app-page.ts'
 
 const ORIGIN = 'http://127.0.0.1:8080'
 const URL_OF_HELLO = 'https://forge.example/octo/hello'
-const HOUR = 3_600_000
 
 interface TestNode {
   readonly rpc: Rpc
@@ -333,26 +331,6 @@ test('log lines are read on from where one was', () =>
       more.next,
     )
   }))
-
-test('purse and reserve over time are one line that a payment moves up', () => {
-  const at = (hour: number) => new Date(hour * HOUR)
-  const purse = [
-    { at: at(1), balance: 0n },
-    { at: at(1), balance: 50n },
-    { at: at(5), balance: 30n },
-  ]
-  const reserve = [
-    { at: at(0), balance: 0n },
-    { at: at(2), balance: 45n },
-  ]
-  assert.deepEqual(together(purse, reserve), [
-    { at: at(1), balance: 0n },
-    { at: at(1), balance: 50n },
-    { at: at(2), balance: 50n },
-    { at: at(2), balance: 95n },
-    { at: at(5), balance: 75n },
-  ])
-})
 
 test('pages are made of what real methods answer', () =>
   withNode(async (node) => {
