@@ -69,6 +69,11 @@ export function v1(mounts: Map<string, string>): Cgroups {
       this.limitCpu(path, cpuPercent)
       writeFileSync(at('cpu', path, 'cgroup.procs'), String(pid))
     },
+    hold(path, { pid, memoryBytes }) {
+      mkdirSync(at('memory', path, ''), { recursive: true })
+      writeFileSync(at('memory', path, 'memory.limit_in_bytes'), String(memoryBytes))
+      writeFileSync(at('memory', path, 'cgroup.procs'), String(pid))
+    },
     limitAll(parent, { memoryBytes, pids }) {
       for (const controller of ['memory', 'pids']) mkdirSync(at(controller, parent, ''), { recursive: true })
       const sockets = at('memory', parent, 'memory.kmem.tcp.limit_in_bytes')

@@ -54,6 +54,11 @@ export function v2(top: string): Cgroups {
       this.limitCpu(path, cpuPercent)
       writeFileSync(at(path, 'cgroup.procs'), String(pid))
     },
+    hold(path, { pid, memoryBytes }) {
+      mkdirSync(at(path, ''), { recursive: true })
+      writeFileSync(at(path, 'memory.max'), String(memoryBytes))
+      writeFileSync(at(path, 'cgroup.procs'), String(pid))
+    },
     limitAll(parent, { memoryBytes, pids }) {
       lowerLimit(at(parent, 'memory.max'), memoryBytes)
       lowerLimit(at(parent, 'pids.max'), pids)

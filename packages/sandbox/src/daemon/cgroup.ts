@@ -32,6 +32,8 @@ export interface Cgroups {
   limitCpu(path: string, cpuPercent: number): void
   /** Makes a group that limits the CPU of one process of ours, and moves it there. */
   confine(path: string, what: { pid: number; cpuPercent: number }): void
+  /** Makes a group that limits the memory of one process of ours, and moves it there. */
+  hold(path: string, what: { pid: number; memoryBytes: number }): void
   /** Limits everything below `parent` together; a limit that somebody made smaller stays. */
   limitAll(parent: string, limits: { memoryBytes: number; pids: number }): void
   /** Groups below `parent`, in any hierarchy. */

@@ -8,10 +8,10 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { Instance } from './instance.ts'
-import { run, ToolFailed } from './run.ts'
+import { quickTools, run, ToolFailed } from './run.ts'
 
 /** When a log is full, conmon starts it over. */
-const maxLogBytes = 8 * 1024 * 1024
+export const maxLogBytes = 8 * 1024 * 1024
 const createTimeoutMs = 60_000
 const crun = '/usr/bin/crun'
 
@@ -32,6 +32,10 @@ export function createContainer(
   for (const word of globalOptions(at)) argv.push(`--runtime-arg=${word}`)
   argv.push('-b', bundle, '-p', join(bundle, 'pid'), '--exit-dir', exitsFolder(at), '--full-attach')
   argv.push('-l', `k8s-file:${log}`, '--log-size-max', String(maxLogBytes))
+  return quickTools.hold(() => supervise(argv, { id, bundle }))
+}
+
+function supervise(argv: readonly string[], { id, bundle }: { id: string; bundle: string }): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn('/usr/bin/conmon', argv, {
       // Where it leaves a file named `oom` when the kernel ends one of its processes.

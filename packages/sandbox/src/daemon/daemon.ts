@@ -4,6 +4,7 @@ import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ceilingOf, machine } from './ceiling.ts'
 import { openCgroups } from './cgroup.ts'
+import type { Cgroups } from './cgroup.ts'
 import { prepareArchives } from './archives.ts'
 import { prepareConmon } from './conmon.ts'
 import { hasRules, removeRules, watchRules, writeRules } from './firewall.ts'
@@ -84,7 +85,7 @@ export async function destroy(options: Options): Promise<void> {
   await prepareConmon(at)
   await writeRules(at, [])
   await sweep(at, new Map(), cgroups)
-  for (const group of [at.cgroupParent, supervisorsGroup(at)]) cgroups.remove(group)
+  for (const group of [at.cgroupParent, supervisorsGroup(at)]) removeUnlessShared(cgroups, group)
   await removeRules(at)
   await dropDoorAddress(at)
   const below = mountPoints().filter((path) => path.startsWith(`${at.run}/`))
@@ -92,6 +93,16 @@ export async function destroy(options: Options): Promise<void> {
   await unmount(at.run)
   await unpin(at.root)
   await rm(at.root, { recursive: true, force: true })
+}
+
+/** Somebody may have put groups of their own beside those of sandboxes. */
+function removeUnlessShared(cgroups: Cgroups, group: string): void {
+  try {
+    cgroups.remove(group)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error
+    console.error(`the control group ${group} stays, since something that is not sandboxd's is in it`)
+  }
 }
 
 /** Namespace and subnet: what must stand before anything else. */

@@ -4,13 +4,15 @@ import { lstat, mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { releasesFolder } from '../verbs.ts'
 import type { Release } from '../verbs.ts'
+import type { Cgroups } from './cgroup.ts'
 import { sha256File } from './images.ts'
 import type { Instance } from './instance.ts'
 import type { Locks } from './locks.ts'
 import { mountImage, removeFile, unmount } from './mounts.ts'
+import { packing } from './packing.ts'
 import { publish } from './publish.ts'
 import { Refusal } from './refuse.ts'
-import { refuseWithoutRoom } from './room.ts'
+import { withRoom } from './room.ts'
 import { run } from './run.ts'
 import { squash } from './squash.ts'
 
@@ -37,13 +39,15 @@ export async function prepareReleases(at: Instance): Promise<void> {
 export async function packRelease(
   at: Instance,
   source: { disk: string; path: string | undefined },
-  locks: Locks,
+  { locks, cgroups }: { locks: Locks; cgroups: Cgroups },
 ): Promise<Release> {
   const from = await folderOnDisk(source)
-  refuseWithoutRoom(at, { sizeBytes: await sizeWithoutHoles(from, source.disk) })
+  const sizeBytes = await sizeWithoutHoles(from, source.disk)
   const target = join(folder(at), `${temporary}${process.pid}-${++packed}`)
+  const pack = (begun: (pid: number) => void) =>
+    squash({ folder: from, file: target, chmod: 'a+rwX,u-s,g-s,o-t', begun })
   try {
-    await squash({ folder: from, file: target, chmod: 'a+rwX,u-s,g-s,o-t' })
+    await withRoom(at, { sizeBytes }, () => packing(at, cgroups, pack))
     const sha256 = await sha256File(target)
     const { size } = await stat(target)
     // Not while the same release is removed: what is answered here is there.

@@ -4,6 +4,7 @@
  */
 import { closeSync, existsSync, ftruncateSync, openSync, readdirSync, statfsSync, statSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { maxLogBytes } from './conmon.ts'
 import type { Instance } from './instance.ts'
 import { Refusal } from './refuse.ts'
 
@@ -22,6 +23,9 @@ export const volumeDisks = (at: Instance) => join(at.root, 'volumes')
  */
 const volumePart = 4n
 
+/** Of files that are being written. */
+let underWayBytes = 0n
+
 /** Makes the empty file of a disk, or refuses. Without a pause in between, so that two never count on the same room. */
 export function takeRoom(at: Instance, disk: { file: string; sizeBytes: number }): void {
   const file = openSync(disk.file, 'w', 0o600)
@@ -37,6 +41,17 @@ export function refuseWithoutRoom(at: Instance, file: { sizeBytes: number }): vo
   if (!hasRoom(at, file.sizeBytes)) throw noRoom(file)
 }
 
+/** The same, and nobody else is promised that room until `work` is done: what is written meanwhile counts twice. */
+export async function withRoom<T>(at: Instance, file: { sizeBytes: number }, work: () => Promise<T>): Promise<T> {
+  refuseWithoutRoom(at, file)
+  underWayBytes += BigInt(file.sizeBytes)
+  try {
+    return await work()
+  } finally {
+    underWayBytes -= BigInt(file.sizeBytes)
+  }
+}
+
 function noRoom({ sizeBytes }: { sizeBytes: number }): Refusal {
   return new Refusal('no-room', `the machine's disk has no room for another ${sizeBytes} bytes`)
 }
@@ -46,18 +61,23 @@ function hasRoom(at: Instance, sizeBytes: number): boolean {
   return space.bavail * space.bsize >= promised(at) + reserveBytes + BigInt(sizeBytes)
 }
 
-/** What all disks may still take: their sizes without what they hold already. */
+/** What all disks and logs may still take: their sizes without what they hold already. */
 function promised(at: Instance): bigint {
-  return leftIn(ephemeralDisks(at)) + leftIn(scratchDisks(at)) + leftIn(volumeDisks(at)) / volumePart
+  const disks = leftIn(ephemeralDisks(at)) + leftIn(scratchDisks(at)) + leftIn(volumeDisks(at)) / volumePart
+  // Each sandbox that has not ended has an ephemeral disk, and a log beside it.
+  return disks + underWayBytes + BigInt(disksIn(ephemeralDisks(at)).length * maxLogBytes)
 }
 
 function leftIn(folder: string): bigint {
   let bytes = 0n
-  if (!existsSync(folder)) return bytes
-  for (const name of readdirSync(folder).filter((each) => each.endsWith('.ext4'))) {
+  for (const name of disksIn(folder)) {
     const file = statSync(join(folder, name), { bigint: true, throwIfNoEntry: false })
     const left = file ? file.size - file.blocks * 512n : 0n
     if (left > 0n) bytes += left
   }
   return bytes
+}
+
+function disksIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).filter((each) => each.endsWith('.ext4')) : []
 }

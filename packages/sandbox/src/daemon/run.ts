@@ -3,6 +3,7 @@
  * a caller sent. The environment is ours alone, so a tool cannot be steered by who started the daemon.
  */
 import { spawn } from 'node:child_process'
+import { openLane } from './lane.ts'
 
 export class ToolFailed extends Error {
   override readonly name = 'ToolFailed'
@@ -23,17 +24,36 @@ export interface RunOptions {
   readonly timeoutMs?: number
   /** Added to the fixed environment. */
   readonly env?: Readonly<Record<string, string>>
+  /** Called with its process as soon as that is there. */
+  readonly begun?: (pid: number) => void
 }
 
+/** However much somebody asks for at once, the machine runs no more tools than this for it… */
+export const quickTools = openLane({ width: 32 })
+/** …and of those that take their time no more than this; the quick ones never wait for them. */
+const slowTools = openLane({ width: 8 })
+const quickMs = 60_000
+
 export function run(tool: string, argv: readonly string[], options: RunOptions = {}): Promise<string> {
+  const lane = (options.timeoutMs ?? quickMs) > quickMs ? slowTools : quickTools
+  return lane.hold(() => runNow(tool, argv, options))
+}
+
+function runNow(tool: string, argv: readonly string[], options: RunOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(tool, argv, {
       cwd: options.cwd ?? '/',
       env: { PATH: path, HOME: '/root', LC_ALL: 'C.UTF-8', ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
-      timeout: options.timeoutMs ?? 60_000,
+      timeout: options.timeoutMs ?? quickMs,
       killSignal: 'SIGKILL',
     })
+    try {
+      if (child.pid !== undefined) options.begun?.(child.pid)
+    } catch (error) {
+      child.kill('SIGKILL')
+      reject(error as Error)
+    }
     let output = ''
     let complaint = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -7,11 +7,32 @@ import { run } from './run.ts'
 
 const packTimeoutMs = 15 * 60_000
 
-export async function squash(input: { folder: string; file: string; chmod: string }): Promise<void> {
+export async function squash(input: {
+  folder: string
+  file: string
+  chmod: string
+  /** Called with the process that packs. */
+  begun?: (pid: number) => void
+}): Promise<void> {
   const contents = ['-all-root', '-no-xattrs', '-all-time', '0', '-mkfs-time', '0']
   const compression = ['-comp', 'zstd', '-Xcompression-level', '3']
   const modes = ['-action', `chmod(${input.chmod})@true`, '-action', 'exclude@!(type(f)||type(d)||type(l))']
-  const argv = [input.folder, input.file, '-noappend', '-quiet', '-no-progress', ...contents, ...compression, ...modes]
-  await run('nice', ['-n', '10', 'mksquashfs', ...argv], { timeoutMs: packTimeoutMs })
+  // Of itself it would take a quarter of the machine's memory.
+  const buffers = ['-mem', '256M']
+  const argv = [
+    input.folder,
+    input.file,
+    '-noappend',
+    ...buffers,
+    '-quiet',
+    '-no-progress',
+    ...contents,
+    ...compression,
+    ...modes,
+  ]
+  await run('nice', ['-n', '10', 'mksquashfs', ...argv], {
+    timeoutMs: packTimeoutMs,
+    ...(input.begun && { begun: input.begun }),
+  })
   await chmod(input.file, 0o644)
 }

@@ -8,6 +8,7 @@ import { expelOthers } from './firewall.ts'
 import type { Place } from './firewall.ts'
 import type { Instance } from './instance.ts'
 import { connectedNumbers, netnsFolder, removeLinks } from './network.ts'
+import { isPacking } from './packing.ts'
 import { ephemeralDisks } from './room.ts'
 import { endStrays } from './strays.ts'
 import { supervisorsGroup } from './supervisor.ts'
@@ -19,7 +20,9 @@ import { supervisorsGroup } from './supervisor.ts'
 export async function sweep(at: Instance, running: Map<string, Place>, cgroups: Cgroups): Promise<Set<string>> {
   await endStrays(at, (id) => id !== '' && !running.has(id))
   const disks = (await names(ephemeralDisks(at))).map((name) => name.replace(/\.ext4$/, ''))
-  const groups = [...(await cgroups.children(at.cgroupParent)), ...(await cgroups.children(supervisorsGroup(at)))]
+  const all = [...(await cgroups.children(at.cgroupParent)), ...(await cgroups.children(supervisorsGroup(at)))]
+  // Ids begin with no underscore: what else somebody put there is not ours to end.
+  const groups = all.filter((name) => !name.startsWith('_') || isPacking(name))
   const ids = new Set([...(await names(homesFolder(at))), ...disks, ...groups, ...(await containers(at))])
   const left = new Set<string>()
   for (const id of ids) {

@@ -117,7 +117,7 @@ export function handlers(parts: Parts): Handlers {
     pack: ({ scratch, path }) =>
       scratchLock(scratch, async () => {
         idleScratch(scratch)
-        return packRelease(at, { disk: await mountedScratch(at, scratch), path }, locks)
+        return packRelease(at, { disk: await mountedScratch(at, scratch), path }, { locks, cgroups })
       }),
     releases: () => releases(at),
     removeRelease: ({ sha256 }) =>
