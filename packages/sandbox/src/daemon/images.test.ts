@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { imageNames } from '../client/index.ts'
+import { imageNames, sandboxClient } from '../client/index.ts'
 import type { ImageName } from '../client/index.ts'
 import { openTestSandbox, runToEnd, spec } from '../testing.ts'
+import { startDaemon } from './launch.ts'
 
 const sandbox = await openTestSandbox()
 const { client } = sandbox
@@ -120,5 +122,28 @@ test('an image holds no setuid file, nothing writable, and nothing of the host',
     const out = await run(image, 'sh', '-c', script)
     assert.doesNotMatch(out, /^\/(?!etc:|usr\/local:)/m, out)
     assert.doesNotMatch(out, /hostname|machine-id|shadow|apt/)
+  }
+})
+
+test('two daemons that make an image of one folder at once have the same one', { timeout: 300_000 }, async () => {
+  const images = mkdtempSync('/var/tmp/perennial-images-')
+  const daemons = await Promise.all(
+    ['one', 'two'].map((name) => startDaemon({ root: join(images, name), uid: 0, gid: 0, images })),
+  )
+  const clients = daemons.map(({ socket }) => sandboxClient({ socket }))
+  try {
+    const [one, two] = await Promise.all(clients.map((each) => each.image({ name: 'static' })))
+    assert.deepEqual(one, two)
+    const file = readdirSync(images).find((name) => name.endsWith('.sqfs')) ?? ''
+    const bytes = readFileSync(join(images, file))
+    assert.equal(createHash('sha256').update(bytes).digest('hex'), one?.sha256)
+    // One that a killed daemon named and did not describe is described by the next.
+    rmSync(join(images, `${file}.sha256`))
+    assert.deepEqual(await clients[0]?.image({ name: 'static' }), one)
+    await Promise.all(clients.map((each) => each.start(spec({ id: 'a', argv: ['sleep', '100'] }))))
+  } finally {
+    for (const each of clients) each.close()
+    await Promise.all(daemons.map((daemon) => daemon.destroy()))
+    rmSync(images, { recursive: true })
   }
 })

@@ -5,13 +5,14 @@
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { imageNames } from '../verbs.ts'
 import type { ImageName } from '../verbs.ts'
 import type { Instance } from './instance.ts'
 import { isMounted, mountImage, warm } from './mounts.ts'
+import { publishFirst } from './publish.ts'
 import { recipes } from './recipes.ts'
 import { replaceFile } from './records.ts'
 import { fillRootfs } from './rootfs.ts'
@@ -24,8 +25,11 @@ const underWay = new Map<string, Promise<void>>()
 
 export async function ensureImage(at: Instance, name: ImageName): Promise<{ sha256: string }> {
   const file = imageFile(at, name)
+  const note = `${file}.sha256`
   if (!existsSync(file)) await once(file, () => make(at, name))
-  return { sha256: (await readFile(`${file}.sha256`, 'utf8')).trim() }
+  // Of the file that is there: another daemon may have been faster, and a killed one have written none.
+  if (!existsSync(note)) await once(note, async () => replaceFile(note, await sha256File(file)))
+  return { sha256: (await readFile(note, 'utf8')).trim() }
 }
 
 /** Makes sure that the image exists and is mounted; answers the mount point. */
@@ -69,8 +73,7 @@ async function make(at: Instance, name: ImageName): Promise<void> {
     const image = join(work, 'image.sqfs')
     await squash({ folder: tree, file: image, chmod: 'a+rX,go-w,u-s,g-s' })
     const file = imageFile(at, name)
-    await replaceFile(`${file}.sha256`, await sha256File(image))
-    await rename(image, file)
+    await publishFirst({ file: image, as: file })
     const mebibytes = Math.ceil((await stat(file)).size / 2 ** 20)
     console.log(
       `the runtime image ${name} is made: ${mebibytes} MiB in ${Math.ceil((Date.now() - startedAt) / 1000)} s`,

@@ -65,7 +65,8 @@ function parse(text: string): SandboxRecord | undefined {
 
 /** Readers see the old content or the new, never a part; synced, as last readings are somebody's money. */
 export async function replaceFile(path: string, content: string): Promise<void> {
-  const temporary = `${path}.new`
+  // Another daemon may write the same file, of runtime images that both use.
+  const temporary = `${path}.${process.pid}.new`
   const handle = await open(temporary, 'w', 0o600)
   try {
     await handle.writeFile(content)
