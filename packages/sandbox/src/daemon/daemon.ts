@@ -14,7 +14,7 @@ import { defaultRoot, defaultSubnet, instance, subnetNumber, tagOf } from './ins
 import type { Instance } from './instance.ts'
 import { openLocks } from './locks.ts'
 import { prepareLogs } from './logs.ts'
-import { mountPoints, unmount } from './mounts.ts'
+import { mountPoints, removeFile, unmount } from './mounts.ts'
 import { prepareNamespace, unpin } from './namespace.ts'
 import { claimDoorAddress, dropDoorAddress } from './network.ts'
 import { openNumbers } from './numbers.ts'
@@ -30,6 +30,7 @@ import { liftSharedLimits } from './shared-limits.ts'
 import { becomeTheOne, endTheOne } from './single.ts'
 import { supervisorsGroup } from './supervisor.ts'
 import { sweep } from './sweep.ts'
+import { claimTag, dropTag } from './tag.ts'
 import { handlers } from './verbs.ts'
 import { openVolumes } from './volumes.ts'
 
@@ -92,6 +93,7 @@ export async function destroy(options: Options): Promise<void> {
   for (const path of below.reverse()) await unmount(path)
   await unmount(at.run)
   await unpin(at.root)
+  dropTag(at.root)
   await rm(at.root, { recursive: true, force: true })
 }
 
@@ -107,8 +109,11 @@ function removeUnlessShared(cgroups: Cgroups, group: string): void {
 
 /** Namespace and subnet: what must stand before anything else. */
 async function settleDown(options: Options): Promise<Instance> {
+  const { isRenamed } = claimTag(options.root)
   await prepareNamespace({ run: join('/run', `perennial-${tagOf(options.root)}`) })
   await chmod(options.root, 0o755)
+  // A copy's subnet is that of the root it was copied from.
+  if (isRenamed) await removeFile(join(options.root, 'subnet'))
   return claimSubnet(options)
 }
 

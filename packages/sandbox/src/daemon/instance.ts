@@ -1,8 +1,8 @@
 /**
- * One daemon's place on the machine, all of it derived from its root folder, so that several (a node and the
+ * One daemon's place on the machine, all of it derived from its root's name, so that several (a node and the
  * tests beside it) never share an address, an interface name, a user id or a control group.
  */
-import { createHash } from 'node:crypto'
+import { tagOf } from './tag.ts'
 
 export interface Instance {
   readonly root: string
@@ -11,7 +11,7 @@ export interface Instance {
   readonly gid: number
   /** Folder of runtime images; tests share one so that they need not make them again. */
   readonly images: string
-  /** 8 hex digits that name this root in everything below. */
+  /** Names this root in everything below. */
   readonly tag: string
   /** The private mounts, in memory: bundles, mounted images and disks, conmon's exit files. */
   readonly run: string
@@ -40,9 +40,7 @@ const uidsEach = 65_536
  */
 const uidFloor = 0x4000_0000
 
-export function tagOf(root: string): string {
-  return createHash('sha256').update(root).digest('hex').slice(0, 8)
-}
+export { tagOf } from './tag.ts'
 
 export function instance(options: {
   root: string

@@ -1,0 +1,53 @@
+/**
+ * A root's name on the machine, 8 hex digits: mounts, interfaces, control groups and user ids are called by it. It
+ * follows from the root's path when the root is new, and stays with the root: a folder that was moved finds what it
+ * left on the machine. Which root goes by a name is noted in /run; so a copy of a root that still exists, or a new root
+ * where another used to be, gets a name of its own.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const kept = (root: string) => join(root, 'tag')
+const holder = (tag: string) => `/run/perennial-${tag}.root`
+
+export function tagOf(root: string): string {
+  return read(kept(root)) ?? derive(root)
+}
+
+/** Answers whether the root had another name, under which it can have left nothing on this machine. */
+export function claimTag(root: string): { isRenamed: boolean } {
+  const own = read(kept(root))
+  for (let salt = 0; ; salt++) {
+    const tag = salt === 0 ? (own ?? derive(root)) : derive(`${root}#${salt}`)
+    if (isOthers(tag, { root, own })) continue
+    write(kept(root), tag)
+    write(holder(tag), root)
+    return { isRenamed: own !== undefined && own !== tag }
+  }
+}
+
+export function dropTag(root: string): void {
+  rmSync(holder(tagOf(root)), { force: true })
+}
+
+function isOthers(tag: string, { root, own }: { root: string; own: string | undefined }): boolean {
+  const other = read(holder(tag))
+  if (other === undefined) return false
+  // Without a name of its own, a root that the note calls by this one is not the root that was noted.
+  if (other === root) return own !== tag
+  return own !== tag || read(kept(other)) === tag
+}
+
+function derive(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
+}
+
+function read(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined
+}
+
+function write(path: string, text: string): void {
+  writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 })
+  renameSync(`${path}.new`, path)
+}
