@@ -117,8 +117,8 @@ export interface BuildBench extends Builder, AsyncDisposable {
   readonly place: Place
   readonly sandbox: TestSandbox
   readonly remote: GitRemote
-  /** Commits the files as a new repository and makes its app, with this money in its purse. */
-  app(name: string, files: Files, money?: Micros): Promise<App>
+  /** Commits the files as a new repository and makes the app of it, or of one of its folders, with this money. */
+  app(name: string, files: Files, money?: Micros, root?: string): Promise<App>
   /** Asks for a deployment; answers its id. */
   request(app: App, ref?: string | null): Promise<string>
   /** Waits until the deployment has a release, has failed, or waits for money. */
@@ -150,9 +150,9 @@ export async function openBuildBench(environment: Readonly<Record<string, string
     place,
     sandbox,
     remote,
-    async app(name, files, money = MONEY) {
+    async app(name, files, money = MONEY, root = '') {
       await remote.commit(name, files, `first of ${name}`)
-      const repository = parseRepository(remote.url(name), services.config)
+      const repository = parseRepository(remote.url(name), services.config, { root })
       if (isRefusal(repository)) throw new Error(repository.sentence)
       const app = await services.database.transaction((tx) => apps.create(tx, repository, {}))
       if (money > 0n) await bench.pay(accountOf.purse(app.id), money)

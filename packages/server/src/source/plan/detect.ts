@@ -77,7 +77,8 @@ function planKind(ground: Ground, elsewhere: readonly string[]): Draft | PlanRef
   const web = wanted.processes.get('web')
   if (web !== undefined && startsPython(web)) return planPython(ground)
   const node = look.has('package.json')
-  const python = isPython(look)
+  // What a Node app lacks of Python is no news.
+  const python = isPython(node ? openLook(look.listing) : look)
   if (node && (!python || !prefersPython(look))) return planNode(ground)
   if (python) return planPython(ground)
   if (web !== undefined || wanted.site !== null) return planNode(ground)

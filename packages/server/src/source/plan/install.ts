@@ -31,7 +31,7 @@ const PROGRAM = { npm: 'npm', pnpm: 'pnpm', yarn: 'yarn', berry: 'yarn' } as con
 const ENVIRONMENT: Readonly<Record<Manager['kind'], Readonly<Record<string, string>>>> = {
   npm: {},
   pnpm: {},
-  yarn: { YARN_CACHE_FOLDER: `/app/${CACHE}`, YARN_IGNORE_PATH: '1' },
+  yarn: { yarn_cache_folder: `/app/${CACHE}`, YARN_IGNORE_PATH: '1' },
   berry: {
     YARN_GLOBAL_FOLDER: `/app/${CACHE}`,
     YARN_ENABLE_GLOBAL_CACHE: '1',
@@ -49,14 +49,16 @@ export function pathOf({ manager, member }: Pick<Install, 'manager' | 'member'>)
 }
 
 export function installSteps(install: Install): { steps: readonly Step[]; sentence: string } {
-  const { manager, member, build, installs, prunes, keepsManager } = install
+  const { manager, member, build, installs, keepsManager } = install
   const env = { ...ENVIRONMENT[manager.kind], ...(manager.package !== null && { PATH: pathOf(install) }) }
   const own = installs && manager.package !== null
   const steps = [
     ...(own ? [step('tools', toolsArgv(manager), { title: `npm install ${manager.package}` })] : []),
     ...(installs ? [step('install', installArgv(install), { env, title: installTitle(install) })] : []),
     ...(build === null ? [] : [buildStep(install, env)]),
-    ...(installs && (prunes || own) ? [step('prune', pruneArgv(install), { env, title: pruneTitle(install) })] : []),
+    ...(installs && (prunes(install) || own)
+      ? [step('prune', pruneArgv(install), { env, title: pruneTitle(install) })]
+      : []),
   ]
   const installed = installs ? `${installTitle(install)} installs` : 'nothing to install'
   if (build === null) return { steps, sentence: installed }
@@ -96,27 +98,26 @@ function installArgv(install: Install): readonly string[] {
   // Everything, whatever NODE_ENV the project's .npmrc sets: builds use what is needed for development alone.
   if (manager.kind === 'npm')
     return ['npm', manager.lockfile ? 'ci' : 'install', '--include=dev', '--ignore-scripts=false']
-  if (manager.kind === 'pnpm')
-    return ['sh', '-c', `exec ${pnpm(install)} ${manager.lockfile ? '--frozen-lockfile' : '--no-frozen-lockfile'}`]
-  if (manager.kind === 'berry')
-    return ['sh', '-c', `${BERRY_DOOR}\nexec yarn install ${manager.lockfile ? '--immutable' : '--no-immutable'}`]
+  if (manager.kind === 'pnpm') return pnpm(install)
+  if (manager.kind === 'berry') return ['yarn', 'install', manager.lockfile ? '--immutable' : '--no-immutable']
   return ['sh', '-c', classic(manager, '--production=false')]
 }
 
-function pnpm({ member }: Install): string {
-  const filter = member === null ? '' : ` --filter '{./${member}}...'`
-  return `pnpm install --registry="$npm_config_registry" --store-dir=/app/${CACHE} --config.confirm-modules-purge=false${filter}`
+function pnpm({ manager, member }: Install): readonly string[] {
+  return [
+    'pnpm',
+    'install',
+    `--store-dir=/app/${CACHE}`,
+    '--config.confirm-modules-purge=false',
+    manager.lockfile ? '--frozen-lockfile' : '--no-frozen-lockfile',
+    // The member and what it needs of the others.
+    ...(member === null ? [] : [`--filter={./${member}}...`]),
+  ]
 }
-
-/** Yarn refuses plain http but where it is told; the door is on this very machine. */
-const BERRY_DOOR = `
-host=\${npm_config_registry#*://}
-export YARN_NPM_REGISTRY_SERVER="$npm_config_registry" YARN_UNSAFE_HTTP_WHITELIST="\${host%%[:/]*}"`.trim()
 
 /** A lockfile of classic Yarn names where each package lies; the door is the only place there is, whatever the host. */
 const CLASSIC_DOOR = `
 set -e
-export YARN_REGISTRY="$npm_config_registry"
 cp yarn.lock .perennial/yarn.lock
 door=\${npm_config_registry%/}
 sed -i -E \\
@@ -126,7 +127,7 @@ failed=0`.trim()
 
 function classic({ lockfile }: Manager, options: string): string {
   const yarn = `yarn install --non-interactive ${options}`
-  if (!lockfile) return `export YARN_REGISTRY="$npm_config_registry"\n${yarn} --no-lockfile`
+  if (!lockfile) return `${yarn} --no-lockfile`
   return `${CLASSIC_DOOR}\n${yarn} --frozen-lockfile || failed=$?\nmv .perennial/yarn.lock yarn.lock\n(exit $failed)`
 }
 
@@ -147,22 +148,27 @@ function buildStep({ manager, member, build }: Install, env: Readonly<Record<str
   return step('build', [program, 'run', script], { env: production })
 }
 
-function pruneTitle({ manager, prunes }: Install): string {
-  if (manager.kind === 'npm') return 'npm prune --omit=dev'
-  return prunes ? 'remove what only the build needed' : 'remove what the package manager kept for itself'
+/** Yarn 2 and 3 do that only with a plugin, which a repository may have or not. */
+function prunes({ manager, prunes: wanted }: Install): boolean {
+  return wanted && !/@yarnpkg\/cli-dist@[23]\./.test(manager.package ?? '')
+}
+
+function pruneTitle(install: Install): string {
+  if (install.manager.kind === 'npm') return 'npm prune --omit=dev'
+  return prunes(install) ? 'remove what only the build needed' : 'remove what the package manager kept for itself'
 }
 
 function pruneArgv(install: Install): readonly string[] {
-  const { manager, prunes, keepsManager } = install
+  const { manager, keepsManager } = install
   if (manager.kind === 'npm') return ['npm', 'prune', '--omit=dev', '--ignore-scripts']
   const prune = {
-    pnpm: `${pnpm(install)} --prod --offline --ignore-scripts ${manager.lockfile ? '--frozen-lockfile' : '--no-frozen-lockfile'}`,
+    pnpm: `${pnpm(install).join(' ')} --prod --offline --ignore-scripts`,
     yarn: classic(manager, '--production=true --ignore-scripts --prefer-offline'),
-    berry: `${BERRY_DOOR}\nyarn workspaces focus --production${install.member === null ? '' : ' --all'}`,
+    berry: `yarn workspaces focus --production${install.member === null ? '' : ' --all'}`,
   }[manager.kind]
   // Times and places of this build, which a second one would not repeat; nothing reads them at run time.
   const traces =
     'node_modules/.modules.yaml node_modules/.pnpm-workspace-state*.json node_modules/.yarn-integrity node_modules/.yarn-state.yml node_modules/.cache .yarn/install-state.gz'
   const kept = keepsManager ? CACHE : '.perennial'
-  return ['sh', '-c', `set -e\n${prunes ? `${prune}\n` : ''}rm -rf ${kept} ${traces}`]
+  return ['sh', '-c', `set -e\n${prunes(install) ? `${prune}\n` : ''}rm -rf ${kept} ${traces}`]
 }

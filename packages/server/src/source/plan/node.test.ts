@@ -15,7 +15,8 @@ test('the package manager and its exact version follow from packageManager, else
     [{ 'package.json': app(), 'pnpm-lock.yaml': "lockfileVersion: '6.0'\n" }, 'pnpm@8.15.9'],
     [{ 'package.json': app(), 'pnpm-lock.yaml': 'lockfileVersion: 5.4\n' }, 'pnpm@7.33.7'],
     [{ 'package.json': app(), 'yarn.lock': '# yarn lockfile v1\n' }, 'yarn@1.22.22'],
-    [{ 'package.json': app(), 'yarn.lock': '__metadata:\n  version: 8\n' }, '@yarnpkg/cli-dist@4.18.1'],
+    [{ 'package.json': app(), 'yarn.lock': '__metadata:\n  version: 10\n' }, '@yarnpkg/cli-dist@4.18.1'],
+    [{ 'package.json': app(), 'yarn.lock': '__metadata:\n  version: 8\n' }, '@yarnpkg/cli-dist@4.13.0'],
     [{ 'package.json': app(), 'yarn.lock': '__metadata:\n  version: 6\n' }, '@yarnpkg/cli-dist@3.8.7'],
     [
       { 'package.json': app(), 'yarn.lock': '__metadata:\n', '.yarnrc.yml': 'yarnPath: .yarn/releases/yarn-4.5.1.cjs' },

@@ -30,10 +30,16 @@ const DECLARED = /^(npm|pnpm|yarn)@(\d{1,4})\.(\d{1,4}\.\d{1,4}(?:-[A-Za-z0-9.]{
 const PNPM_BY_FORMAT: Readonly<Record<string, string>> = { 5: '7.33.7', 6: '8.15.9', 9: '10.34.9' }
 const PNPM_OTHERWISE = '10.34.9'
 const YARN_CLASSIC = '1.22.22'
-const BERRY_3 = '3.8.7'
-const BERRY_4 = '4.18.1'
-/** `__metadata: version` of Yarn 4's lockfiles. */
-const BERRY_4_FORMAT = 8
+/** By `__metadata: version`: a newer Yarn would have to rewrite the lockfile, which `--immutable` forbids. */
+const BERRY_BY_FORMAT: Readonly<Record<string, string>> = {
+  4: '2.4.2',
+  5: '3.1.1',
+  6: '3.8.7',
+  7: '3.8.7',
+  8: '4.13.0',
+  9: '4.14.1',
+}
+const BERRY_OTHERWISE = '4.18.1'
 
 export function chooseManager(look: Look, { packageManager }: Pick<PackageJson, 'packageManager'>): Manager {
   const { listing } = look
@@ -68,5 +74,6 @@ function berryOf(head: string, { listing }: Look): string {
   const carried = /^yarnPath: *["']?[\w./-]*yarn-(\d{1,4}\.\d{1,4}\.\d{1,4}(?:-[A-Za-z0-9.]{1,40})?)\.cjs/m
   const own = carried.exec(listing.files.get('.yarnrc.yml') ?? '')?.[1]
   if (own !== undefined) return own
-  return Number(/^ +version: *(\d{1,4})/m.exec(head)?.[1] ?? BERRY_4_FORMAT) >= BERRY_4_FORMAT ? BERRY_4 : BERRY_3
+  const format = /^ +version: *(\d{1,4})/m.exec(head)?.[1]
+  return (format === undefined ? undefined : BERRY_BY_FORMAT[format]) ?? BERRY_OTHERWISE
 }
