@@ -13,12 +13,12 @@ create table data_disk (
   id         text primary key,   -- of the volume
   app        uuid not null references app,
   owner      text not null,      -- whose ids its files have, as the daemon knows it
-  path       text,               -- where the app sees it; null: its database
+  path       text not null,      -- where the app sees it; `rows` and `cluster` are its database's
   size_bytes bigint not null,
   used_bytes bigint not null default 0,  -- as read last
   state      text not null constraint state_is_known check (state in ('current', 'making', 'leaving')),
   made_for   uuid,               -- the backup or restore that it was made for
   made_at    timestamptz         -- null: it may not be there yet; else it must be
 );
-create unique index data_disk_current on data_disk (app, coalesce(path, '')) where state = 'current';
+create unique index data_disk_current on data_disk (app, path) where state = 'current';
 create index data_disk_app on data_disk (app);

@@ -5,7 +5,7 @@ import type { App, Logs } from '../../apps/index.ts'
 import type { AccountName, Metering } from '../../metering/index.ts'
 import type { Services } from '../../services.ts'
 import type { Plan } from '../../source/index.ts'
-import { DATABASE_URL, SOCKET_FOLDER } from './database-program.ts'
+import { CONNECTION, SOCKET_FOLDER } from './database-program.ts'
 import { databaseIdOf, openDatabases, type KeptApp } from './databases.ts'
 import { openDisks, ownerOf, sizeText } from './disks.ts'
 
@@ -77,7 +77,7 @@ export function openData(services: Services, deps: DataDeps): Data {
       try {
         const mounts = await volumes(preparation)
         if (isRefusal(mounts)) return mounts
-        const owner = mounts.length > 0 ? ownerOf(app.id, '') : null
+        const owner = mounts.length > 0 ? ownerOf(app.id, '/') : null
         if (plan.database === null) {
           databases.unwanted(app.id)
           return { owner, mounts, env: {} }
@@ -85,7 +85,7 @@ export function openData(services: Services, deps: DataDeps): Data {
         const failed = await databases.up({ app: app.id, payer, letGo })
         if (failed) return failed
         const share: Mount = { kind: 'share', id: databaseIdOf(app.id), at: SOCKET_FOLDER }
-        return { owner, mounts: [...mounts, share], env: { DATABASE_URL } }
+        return { owner, mounts: [...mounts, share], env: CONNECTION }
       } catch (error) {
         if (!(error instanceof SandboxRefused) || error.code !== 'invalid') throw error
         return refuse('client-error/invalid-arguments', `The app’s data cannot be mounted: ${error.message}.`)

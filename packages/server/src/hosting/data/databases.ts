@@ -10,7 +10,7 @@ import type { Logs } from '../../apps/index.ts'
 import type { AccountName, Metering } from '../../metering/index.ts'
 import { serial, type Serial } from '../../serial.ts'
 import type { Services } from '../../services.ts'
-import { databaseSpec, READY } from './database-program.ts'
+import { databaseDisks, databaseSpec, READY } from './database-program.ts'
 import type { Disks } from './disks.ts'
 
 export interface DatabasesDeps {
@@ -89,11 +89,15 @@ export function openDatabases(
 
   async function up(app: string, payer: AccountName, letGo: () => Promise<void>): Promise<Refusal | null> {
     const id = databaseIdOf(app)
-    const disk = await disks.ensure({ app, path: null, sizeBytes: config.app.databaseBytes }, async () => {
+    const letAllGo = async () => {
       await letGo()
       await stop(app)
-    })
-    if (isRefusal(disk)) return disk
+    }
+    const sizes = databaseDisks(config.app.databaseBytes)
+    const rows = await disks.ensure({ app, path: 'rows', sizeBytes: sizes.rows }, letAllGo)
+    if (isRefusal(rows)) return rows
+    const cluster = await disks.ensure({ app, path: 'cluster', sizeBytes: sizes.cluster }, letAllGo)
+    if (isRefusal(cluster)) return cluster
     let state = await stateOf(id)
     if (state === 'exited' || state === 'created') {
       await reap(app)
@@ -102,7 +106,7 @@ export function openDatabases(
     const unpaid = await metering.attach({ app, instance: id, payer })
     if (unpaid) return unpaid
     if (state === 'frozen') await sandbox.thaw({ id })
-    if (state === undefined) await sandbox.start(databaseSpec({ id, share: id, volume: disk }))
+    if (state === undefined) await sandbox.start(databaseSpec({ id, share: id, disks: { rows, cluster } }))
     const known = entries.get(app)
     entries.set(app, { failures: 0, tryAtMs: 0, ...known, asleep: false, payer, wanted: true })
     return ready(id)
@@ -198,7 +202,7 @@ export function openDatabases(
       for (const id of sandboxes.keys())
         if (OURS.test(id) && !apps.has(appOf(id))) await inTurn(appOf(id), () => reap(appOf(id)))
       for (const { app, payer, asleep } of kept) {
-        if (!(await disks.current(app)).some(({ path }) => path === null)) continue
+        if (!(await disks.current(app)).some(({ path }) => path === 'cluster')) continue
         const entry: Entry = { asleep: true, payer, wanted: true, failures: 0, tryAtMs: 0 }
         entries.set(app, entry)
         // A kill may have come between the freeze of the app and that of its database.

@@ -28,8 +28,8 @@ export interface DisksDeps {
 
 export interface Wanted {
   readonly app: string
-  /** Null: the app's database. */
-  readonly path: string | null
+  /** Where the app sees it; `rows` and `cluster` are its database's. */
+  readonly path: string
   readonly sizeBytes: number
 }
 
@@ -55,7 +55,8 @@ export interface Disks {
 
 const shortOf = (uuid: string) => uuid.replaceAll('-', '')
 /** Whose a volume is, as the daemon knows it: the app's own sandboxes, or its database. */
-export const ownerOf = (app: string, path: string | null) => `${path === null ? 'db' : 'a'}-${shortOf(app)}`
+export const ownerOf = (app: string, path: string) => `${isVolume({ path }) ? 'a' : 'db'}-${shortOf(app)}`
+export const isVolume = ({ path }: { path: string }) => path.startsWith('/')
 
 export function openDisks(
   { database, clock, diagnostics }: Pick<Services, 'database' | 'clock' | 'diagnostics'>,
@@ -100,8 +101,7 @@ export function openDisks(
     async ensure(wanted, letGo) {
       await insertDisk(database, rowOf(wanted, 'current', null))
       const disk = await find(wanted)
-      if (!disk)
-        throw new Error(`app ${wanted.app} has no disk for ${wanted.path ?? 'its database'} just after it was noted`)
+      if (!disk) throw new Error(`app ${wanted.app} has no disk for ${wanted.path} just after it was noted`)
       const sizeBytes = Math.max(disk.sizeBytes, wanted.sizeBytes)
       const there = (await sandbox.volumes()).find(({ id }) => id === disk.id)
       if (disk.madeAt !== null && !there) return lost(disk)
@@ -170,8 +170,8 @@ function noRoom({ path }: Disk, sizeBytes: number): Refusal {
   )
 }
 
-export function nameOf(path: string | null): string {
-  return path === null ? 'The database' : `The volume ${path}`
+function nameOf(path: string): string {
+  return isVolume({ path }) ? `The volume ${path}` : 'The database'
 }
 
 export function sizeText(sizeBytes: number): string {

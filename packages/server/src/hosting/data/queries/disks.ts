@@ -8,8 +8,8 @@ export interface Disk {
   readonly id: string
   readonly app: string
   readonly owner: string
-  /** Where the app sees it; null: its database. */
-  readonly path: string | null
+  /** Where the app sees it; `rows` and `cluster` are its database's. */
+  readonly path: string
   readonly sizeBytes: number
   readonly usedBytes: number
   readonly state: DiskState
@@ -25,7 +25,7 @@ const COLUMNS = `id, app, owner, path, size_bytes as "sizeBytes", used_bytes as 
 type Row = Omit<Disk, 'sizeBytes' | 'usedBytes'> & { sizeBytes: bigint; usedBytes: bigint }
 
 async function read(on: Queryable, where: string, values: readonly unknown[]): Promise<Disk[]> {
-  const rows = await on.query<Row>(`select ${COLUMNS} from data_disk ${where} order by path nulls first, id`, values)
+  const rows = await on.query<Row>(`select ${COLUMNS} from data_disk ${where} order by path, id`, values)
   return rows.map((row) => ({ ...row, sizeBytes: Number(row.sizeBytes), usedBytes: Number(row.usedBytes) }))
 }
 
