@@ -17,7 +17,12 @@ export const world = {
   public: '11.22.33.44',
   metadata: '169.254.169.254',
   privateNetworks: ['10.200.0.9', '172.16.5.5', '192.168.7.7', '100.64.0.7'],
+  /** The same of a cloud that knows IPv6, and somebody's server. */
+  metadata6: 'fd00:ec2::254',
+  public6: '2600::7',
 } as const
+const hostEnd6 = 'fd00:ffff::1'
+const worldEnd6 = 'fd00:ffff::2'
 
 export interface Place {
   readonly address: string
@@ -54,6 +59,7 @@ export async function openIsland(): Promise<Island> {
     `link set lo up
 link add cable type veth peer name cable netns ${beyond.pid}
 addr add ${hostAddress}/30 dev cable
+addr add ${hostEnd6}/126 dev cable nodad
 link set cable up
 `,
   )
@@ -62,11 +68,15 @@ link set cable up
     [...enter(beyond), 'ip', '-batch', '-'],
     `link set lo up
 addr add ${worldEnd}/30 dev cable
+addr add ${worldEnd6}/126 dev cable nodad
 link set cable up
+addr add ${world.metadata6}/128 dev lo nodad
+addr add ${world.public6}/128 dev lo nodad
 ${played.map((address) => `addr add ${address}/32 dev lo\n`).join('')}route add default via ${hostAddress}
+route add default via ${hostEnd6}
 `,
   )
-  command([...enter(host), 'ip', 'route', 'add', 'default', 'via', worldEnd])
+  for (const end of [worldEnd, worldEnd6]) command([...enter(host), 'ip', 'route', 'add', 'default', 'via', end])
   return {
     enter: enter(host),
     run: (argv) => command([...enter(host), ...argv]),

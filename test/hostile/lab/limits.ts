@@ -20,8 +20,8 @@ const largest: Limits = { memoryBytes: 2 ** 30, pids: 2000, cpuPercent: 100 * av
 const periodMicros = 100_000
 /** Times what other work on the machine gets: within its limits, a cage is measured as if it were alone here. */
 const weight = 64
-/** Where processes of a cage live that are in no sandbox. */
-const outside = 'outside'
+/** Where processes of a cage live that are in no sandbox; no name that a sandbox can have, as sandboxd would clear it. */
+const outside = '_outside'
 
 export interface OuterGroup {
   /** Words in front of a command that bring it under the limits. */

@@ -1,6 +1,6 @@
 /** A process that listens at the given `address:port`s, TCP and UDP, and prints which of them were reached. */
 import { createSocket } from 'node:dgram'
-import { createServer } from 'node:net'
+import { createServer, isIPv6 } from 'node:net'
 
 for (const place of process.argv.slice(2)) {
   const end = place.lastIndexOf(':')
@@ -15,7 +15,7 @@ for (const place of process.argv.slice(2)) {
     server.on('error', reject).listen(port, address, resolve)
   })
   await new Promise<void>((resolve, reject) => {
-    const socket = createSocket('udp4')
+    const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
     socket.on('message', (_, from) => {
       console.log(place)
       socket.send(`reached ${place}\n`, from.port, from.address)

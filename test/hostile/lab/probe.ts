@@ -29,6 +29,22 @@ chmod 755 /tmp/probe
 /tmp/probe | hexdump -v -e '8/1 "%02x" "\\n"'`
 }
 
+/** The program itself, for a place that has no busybox; it prints the answers as they are in memory. */
+export function probeFile(calls: readonly Call[], { thenWait = false } = {}): Buffer {
+  return elf([...calls], thenWait ? [waitForNoSignal] : [])
+}
+
+export function answersIn(said: Buffer): bigint[] {
+  return Array.from({ length: Math.floor(said.length / 8) }, (_, at) => said.readBigInt64LE(8 * at))
+}
+
+/** For ever. */
+const waitForNoSignal: Call = {
+  name: 'rt_sigtimedwait',
+  number: { x64: 128, arm64: 137 },
+  arguments: ['page', 0, 0, 8],
+}
+
 /** What the kernel answered: a negative number is an error, as in errno.h. */
 export function answersOf(said: string): bigint[] {
   return said
@@ -37,7 +53,8 @@ export function answersOf(said: string): bigint[] {
     .map((line) => Buffer.from(line, 'hex').readBigInt64LE())
 }
 
-function elf(calls: readonly Call[]): Buffer {
+/** `last`: calls after the answers are printed. */
+function elf(calls: readonly Call[], last: readonly Call[] = []): Buffer {
   const machine = machines[arch()]
   if (!machine) throw new Error(`this test knows no machine code for ${arch()}`)
   const number = ({ number: numbers }: Call) => (arch() === 'arm64' ? numbers.arm64 : numbers.x64)
@@ -48,6 +65,7 @@ function elf(calls: readonly Call[]): Buffer {
       return machine.call(number(call), call.arguments.map(value), { keepAt, as32Bit: call.as32Bit })
     }),
     machine.call(machine.write, [1n, answersAt, BigInt(length)], {}),
+    ...last.map((call) => machine.call(number(call), call.arguments.map(value), {})),
     machine.call(machine.exit, [0n], {}),
   ])
   const head = Buffer.alloc(headerBytes)

@@ -19,6 +19,14 @@ export type Weakness =
   | { readonly gone: 'its own processes' }
   /** It is on the network of the cage's host. */
   | { readonly gone: 'its own network' }
+  /** No file of /proc is covered or read-only. */
+  | { readonly gone: 'covers on /proc' }
+  /** Setuid programs of its scratch disk count. */
+  | { readonly gone: 'powers by files' }
+  /** Its users have all powers that their own namespace gives. */
+  | { readonly gone: 'no capabilities' }
+  /** The daemon does not know of it, so nobody looks what it does. */
+  | { readonly gone: 'who looks' }
   /** Its folders in memory have no size. */
   | { readonly gone: 'sizes in memory' }
 
@@ -37,8 +45,14 @@ export interface Weakened {
 
 /** The parts of an OCI configuration that are changed. */
 interface OciConfig {
+  process: { noNewPrivileges: boolean; capabilities: Record<string, string[]> }
   mounts: { destination: string; source: string; type: string; options: string[] }[]
-  linux: { namespaces: { type: string; path?: string }[]; seccomp?: object }
+  linux: {
+    namespaces: { type: string; path?: string }[]
+    seccomp?: object
+    maskedPaths: string[]
+    readonlyPaths: string[]
+  }
 }
 
 const main = fileURLToPath(new URL('weakened.ts', import.meta.url))
@@ -80,6 +94,22 @@ export function weaken(config: OciConfig, weakness: Weakness): OciConfig {
       )
       return { ...config, linux: { ...linux, namespaces } }
     }
+    case 'covers on /proc':
+      return { ...config, linux: { ...linux, maskedPaths: [], readonlyPaths: [] } }
+    case 'powers by files':
+      return {
+        ...config,
+        process: { ...config.process, noNewPrivileges: false },
+        mounts: mounts.map((one) => ({ ...one, options: one.options.filter((word) => word !== 'nosuid') })),
+      }
+    case 'no capabilities': {
+      const all = ['CAP_SETFCAP', 'CAP_SYS_ADMIN', 'CAP_NET_ADMIN', 'CAP_DAC_OVERRIDE', 'CAP_SETUID']
+      const sets = ['bounding', 'effective', 'inheritable', 'permitted', 'ambient']
+      const capabilities = Object.fromEntries(sets.map((set) => [set, all]))
+      return { ...config, process: { ...config.process, capabilities } }
+    }
+    case 'who looks':
+      return config
     case 'sizes in memory':
       return {
         ...config,

@@ -2,6 +2,7 @@
  * The process that runs a weakened sandbox: inside the mount namespace and the network of the cage's daemon, with
  * the daemon's own functions. Takes its order as JSON, prints what came of it as JSON.
  */
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,6 +18,7 @@ import {
 import { openLocks } from '../../../packages/sandbox/src/daemon/locks.ts'
 import { makeLog, removeLog } from '../../../packages/sandbox/src/daemon/logs.ts'
 import type { SandboxRecord } from '../../../packages/sandbox/src/daemon/records.ts'
+import { loadScratches, mountedScratch } from '../../../packages/sandbox/src/daemon/scratch.ts'
 import { socketPath } from '../../../packages/sandbox/src/daemon/server.ts'
 import { openVolumes } from '../../../packages/sandbox/src/daemon/volumes.ts'
 import { printed } from './payload.ts'
@@ -32,7 +34,11 @@ const cgroups = openCgroups()
 const record: SandboxRecord = {
   spec,
   index,
-  idsIndex: index,
+  // What lies on a scratch disk belongs to its own range of users.
+  idsIndex:
+    spec.scratch === undefined
+      ? index
+      : ((await loadScratches(at)).find((one) => one.id === spec.scratch)?.index ?? index),
   boot: 'control',
   machineBoot: 'control',
   state: 'creating',
@@ -45,6 +51,8 @@ try {
   const bundle = bundleFolder(at, id)
   const file = join(bundle, 'config.json')
   writeFileSync(file, JSON.stringify(weaken(JSON.parse(readFileSync(file, 'utf8')), weakness)))
+  if (weakness.gone === 'powers by files' && spec.scratch !== undefined)
+    execFileSync('mount', ['-o', 'remount,suid', await mountedScratch(at, spec.scratch)])
   const log = await makeLog(at, id)
   await createContainer(at, { id, bundle, log })
   await startContainer(at, id)
