@@ -109,8 +109,17 @@ async function useAndRemove() {
   const { client, options } = sandbox
   await client.scratch({ id: 'disk', sizeBytes: 2 ** 24 })
   const { sha256 } = await client.pack({ scratch: 'disk' })
-  await client.start(spec({ id: 'warm-up', argv: ['true'], release: sha256 }))
+  const useAll = async (id: string, argv: string[]) => {
+    await client.volume({ id: 'data', owner: 'app', sizeBytes: 2 ** 25 })
+    const mounts = [
+      { kind: 'volume', id: 'data', at: '/data' },
+      { kind: 'share', id: 'sockets', at: '/run/sockets' },
+    ] as const
+    await client.start(spec({ id, argv, release: sha256, owner: 'app', mounts }))
+  }
+  await useAll('warm-up', ['true'])
   await client.remove({ id: 'warm-up' })
+  await client.removeVolume({ id: 'data' })
   await client.removeScratch({ id: 'disk' })
   const empty = belongings(sandbox)
   await client.scratch({ id: 'disk', sizeBytes: 2 ** 24 })
@@ -119,10 +128,12 @@ async function useAndRemove() {
   const { doorAddress } = await client.probe()
   const doors = [{ address: doorAddress, port: 1 }]
   await client.start(spec({ id: 'c', argv: ['sleep', '1000'], release: sha256, network: { doors } }))
+  await useAll('d', ['sleep', '1000'])
   const full = belongings(sandbox)
   assert.ok(full.mounts > empty.mounts && full.loops > empty.loops && full.elements > empty.elements)
-  for (const id of ['a', 'b', 'c']) await client.remove({ id })
+  for (const id of ['a', 'b', 'c', 'd']) await client.remove({ id })
   await client.removeScratch({ id: 'disk' })
+  await client.removeVolume({ id: 'data' })
   assert.deepEqual(belongings(sandbox), empty)
   return options
 }
@@ -187,7 +198,8 @@ function belongings(sandbox: TestSandbox) {
     groups:
       folder(`/sys/fs/cgroup/memory${at.cgroupParent}`).length + folder(`/sys/fs/cgroup${at.cgroupParent}`).length,
     elements: sets.reduce((sum, set) => sum + (set.elem?.length ?? 0), 0),
-    files: ['sandboxes', 'disks', 'scratch', 'logs'].flatMap((name) => folder(join(root, name))).length,
+    files: ['sandboxes', 'disks', 'scratch', 'logs', 'volumes', 'archives'].flatMap((name) => folder(join(root, name)))
+      .length,
     inMemory: inside('find', at.run, '-xdev').split('\n').length,
     processes: execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
       .split(`conmon -c`)

@@ -8,6 +8,7 @@
  * root folder, all of which change the range.
  */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, open, readFile, readdir, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Volume } from '../verbs.ts'
@@ -63,6 +64,11 @@ export async function openVolumes(at: Instance): Promise<Volumes> {
     const note = notes.get(id)
     if (!note) throw new Refusal('missing', `there is no volume ${id}; make it first`)
     return note
+  }
+
+  function refuseDamaged(id: string): void {
+    if (!notes.has(id) && existsSync(join(folder, `${id}.json`)))
+      throw new Refusal('conflict', `the note of the volume ${id} is damaged; see sandboxd's log`)
   }
 
   async function save(note: Note): Promise<Volume> {
@@ -148,6 +154,7 @@ export async function openVolumes(at: Instance): Promise<Volumes> {
     list: () => Promise.all([...notes.values()].map(see)),
     async make({ id, owner, sizeBytes }) {
       const note = notes.get(id)
+      refuseDamaged(id)
       if (!note) return format({ id, owner, sizeBytes, file: newName(id) })
       if (note.owner !== owner) throw new Refusal('conflict', `the volume ${id} exists and is not of ${owner}`)
       if (note.sizeBytes > sizeBytes)
@@ -166,6 +173,7 @@ export async function openVolumes(at: Instance): Promise<Volumes> {
     async copy({ from, to }) {
       const source = find(from)
       const old = notes.get(to)
+      refuseDamaged(to)
       refuseWithoutRoom(at, { sizeBytes: (await see(source)).usedBytes })
       const copied = { ...source, id: to, file: newName(to) }
       const wasMounted = isMounted(point(from))
@@ -194,14 +202,33 @@ export async function openVolumes(at: Instance): Promise<Volumes> {
 /** Ids have no dot, so no image is taken for another volume's. */
 const newName = (id: string) => `${id}.${randomBytes(6).toString('hex')}.ext4`
 
+/** Where a note is damaged, nothing is done before somebody has looked. */
 async function load(folder: string): Promise<Map<string, Note>> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const names = await readdir(folder)
-  const texts = names.filter((name) => name.endsWith('.json')).map((name) => readFile(join(folder, name), 'utf8'))
-  const notes = (await Promise.all(texts)).map((text) => JSON.parse(text) as Note)
-  const kept = new Set(notes.flatMap(({ id, file }) => [`${id}.json`, file]))
-  for (const name of names) if (!kept.has(name)) await removeFile(join(folder, name))
-  return new Map(notes.map((note) => [note.id, note]))
+  const notes = new Map<string, Note>()
+  const damaged = new Set<string>()
+  for (const name of names.filter((each) => each.endsWith('.json'))) {
+    const id = name.slice(0, -'.json'.length)
+    const note = parse(await readFile(join(folder, name), 'utf8'))
+    if (note) notes.set(id, note)
+    else damaged.add(id)
+  }
+  for (const id of damaged) console.error(`${join(folder, id)}.json is damaged: the volume ${id} is left as it is`)
+  for (const name of names) {
+    const id = name.slice(0, name.indexOf('.'))
+    const isNamed = name === `${id}.json` || notes.get(id)?.file === name
+    if (!isNamed && !damaged.has(id)) await removeFile(join(folder, name))
+  }
+  return notes
+}
+
+function parse(text: string): Note | undefined {
+  try {
+    return JSON.parse(text) as Note
+  } catch {
+    return undefined
+  }
 }
 
 async function copyImage(from: string, to: string): Promise<void> {
