@@ -24,7 +24,7 @@ import { openIdentity } from './identity/index.ts'
 import { openJobs } from './jobs.ts'
 import { openKeys } from './keys.ts'
 import { openAccounts, openMetering } from './metering/index.ts'
-import { openOutbound } from './outbound/index.ts'
+import { imageIndex, openOutbound } from './outbound/index.ts'
 import { handlers, openRpc } from './rpc/index.ts'
 import type { Services } from './services.ts'
 import { openWeb, type Web } from './web/index.ts'
@@ -69,7 +69,11 @@ export async function openNode(config: Config): Promise<Node> {
     const sandbox = sandboxClient({ socket: join(config.sandboxRoot, 'sandboxd.sock') })
     closing(() => sandbox.close())
     const { doorAddress, subnet, isolation } = await sandbox.probe()
-    const outbound = await openOutbound(services, { doorAddress, subnet })
+    const outbound = await openOutbound(services, {
+      doorAddress,
+      subnet,
+      defaultIndex: () => imageIndex(sandbox),
+    })
     closing(() => outbound.close())
 
     const apps = openApps(services)

@@ -15,6 +15,7 @@ import { examine, isReady, mendable, type Place } from './doctor.ts'
 import { isListening } from './listening.ts'
 import { takeLock, type Lock } from './lock.ts'
 import { npmSettings } from './npm-settings.ts'
+import { pipSettings } from './pip-settings.ts'
 import { entry } from './places.ts'
 import { sandboxdCommand, sandboxFolder, socketOf } from './sandboxd.ts'
 import { endLeftOver, supervise, type Program, type Supervised } from './supervise.ts'
@@ -157,6 +158,7 @@ async function node(options: UpOptions & { log: string; remote: string | undefin
   const env = {
     ...cleanEnvironment(),
     ...(await npmSettings()),
+    ...(await pipSettings()),
     ...operatorSettings(),
     HOME: join(data, 'node'),
     PERENNIAL_DATA: join(data, 'node'),

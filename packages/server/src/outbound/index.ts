@@ -18,7 +18,7 @@ import { TrafficTable, type TrafficLimits } from './traffic.ts'
 
 export type { Checked, Resolve } from './check.ts'
 export { packageEnvironment } from './packages/environment.ts'
-export { PRINT_DEFAULT_INDEX } from './packages/pip-settings.ts'
+export { imageIndex } from './packages/image-index.ts'
 export type { UpstreamSettings } from './packages/upstream.ts'
 
 export interface Door {

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { systemClock, type Clock } from '../clock.ts'
 import { openDiagnostics } from '../diagnostics.ts'
 import { check, type Resolve } from './check.ts'
+import type { Listen } from './door-server.ts'
 import { openPackageDoor } from './package-door.ts'
 import { openShelves } from './packages/shelves.ts'
 import type { UpstreamSettings } from './packages/upstream.ts'
@@ -15,7 +16,7 @@ import { TrafficTable } from './traffic.ts'
 
 export interface DoorOptions {
   readonly npm?: UpstreamSettings
-  readonly python?: UpstreamSettings
+  readonly python?: UpstreamSettings | (() => Promise<UpstreamSettings>)
   /** Kept when the door closes. */
   readonly folder?: string
   readonly clock?: Clock
@@ -26,6 +27,8 @@ export interface DoorOptions {
   readonly room?: number
   readonly connections?: number
   readonly developmentRemotes?: readonly string[]
+  /** Where sandboxes reach it; loopback otherwise. */
+  readonly listen?: Listen
 }
 
 const nowhere: UpstreamSettings = { url: 'http://127.0.0.1:9/' }
@@ -42,12 +45,12 @@ export async function openTestDoor(options: DoorOptions) {
     diagnostics,
     check: (destination) => check(destination, rules),
     npm,
-    python: async () => python,
+    python: typeof python === 'function' ? python : async () => python,
     maxBytes: options.room ?? 2 ** 30,
   })
   const { bytes = 2 ** 30, connections = 64 } = options
   const traffic = new TrafficTable({ bytes, connections, connectionMs: 60_000 })
-  const listen = { address: '127.0.0.1', peers: '127.0.0.0/8' }
+  const { listen = { address: '127.0.0.1', peers: '127.0.0.0/8' } } = options
   const door = await openPackageDoor({ listen, traffic, shelves, diagnostics })
   return {
     ...door,
@@ -71,7 +74,8 @@ export async function openTestRegistry(answer: (req: IncomingMessage, res: Serve
     answer(req, res)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { port } = server.address() as AddressInfo
+  const origin = `http://127.0.0.1:${port}`
   const close = async () => {
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
@@ -79,6 +83,7 @@ export async function openTestRegistry(answer: (req: IncomingMessage, res: Serve
   return {
     url: origin,
     origin,
+    port,
     requests,
     close,
     [Symbol.asyncDispose]: () => (server.listening ? close() : Promise.resolve()),
@@ -125,14 +130,19 @@ export interface Got {
   readonly body: string
 }
 
-/** The exact path, as `fetch` would not send it. */
+/** The exact path, as `fetch` would not send it; `from` is the sandbox that asks. */
 export function get(
   door: { readonly port: number },
   path: string,
-  { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+  {
+    method = 'GET',
+    headers = {},
+    from = '127.0.0.1',
+  }: { method?: string; headers?: Record<string, string>; from?: string } = {},
 ): Promise<Got> {
   return new Promise((resolve, reject) => {
-    const req = http.request({ host: '127.0.0.1', port: door.port, path, method, headers, agent: false }, (res) => {
+    const options = { host: '127.0.0.1', localAddress: from, port: door.port, path, method, headers, agent: false }
+    const req = http.request(options, (res) => {
       const chunks: Buffer[] = []
       res.on('data', (chunk: Buffer) => chunks.push(chunk))
       res.on('end', () =>

@@ -10,6 +10,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Clock } from '../../clock.ts'
 import type { Digest } from './digest.ts'
 import { findListed, type Listed } from './listing.ts'
+import { TooCostly } from './malformed.ts'
 import { Once } from './once.ts'
 import { paid, REQUEST_BYTES, type Payer } from './payer.ts'
 import type { Reader } from './reader.ts'
@@ -63,6 +64,8 @@ export function openDocuments({ store, reader, upstream, clock }: DocumentsDeps)
   const remembered = new Remembered<Document>(REMEMBERED)
   /** When the registry said that there is none. */
   const missing = new Remembered<number>(REMEMBERED)
+  /** Which ones could not be read for what that costs, and when. */
+  const costly = new Remembered<{ readonly atMs: number; readonly error: TooCostly }>(REMEMBERED)
   const isFresh = (atMs: number | undefined) => atMs !== undefined && clock.now().getTime() - atMs < FRESH_MS
   const keyOf = ({ kind, path }: Wanted) => `document ${kind} ${path}`
 
@@ -82,9 +85,12 @@ export function openDocuments({ store, reader, upstream, clock }: DocumentsDeps)
     const known = await kept(wanted)
     if (known && isFresh(known.fetchedMs)) return known
     if (isFresh(missing.get(key))) return null
+    const cost = costly.get(key)
+    if (cost && isFresh(cost.atMs)) throw cost.error
     return await once.run(key, () =>
       fetchDocument(wanted, { known, payer }).catch((error: unknown) => {
         if (known && error instanceof UpstreamFailed) return known // Old beats none: versions never change.
+        if (error instanceof TooCostly) costly.set(key, { atMs: clock.now().getTime(), error })
         throw error
       }),
     )

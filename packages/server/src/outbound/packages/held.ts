@@ -65,12 +65,16 @@ function fromDisk(file: FileHandle, sizeBytes: number): Held {
 
 async function hashOf(file: FileHandle, algorithm: string): Promise<string> {
   const whole = createHash(algorithm)
-  const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
-  for (let at = 0; ;) {
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, at)
-    if (bytesRead === 0) return whole.digest('hex')
-    whole.update(buffer.subarray(0, bytesRead))
-    at += bytesRead
+  const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  try {
+    for (let at = 0; ;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, at)
+      if (bytesRead === 0) return whole.digest('hex')
+      whole.update(buffer.subarray(0, bytesRead))
+      at += bytesRead
+    }
+  } finally {
+    if (spare.length < MOST_SPARE) spare.push(buffer)
   }
 }
 

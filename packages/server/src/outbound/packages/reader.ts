@@ -1,10 +1,12 @@
 /**
- * Reads registries' documents in a thread of its own: parsing 20 MB takes longer than any request of the node may
- * wait, and a document made to exhaust memory ends the thread, not the node. Documents pass as files.
+ * Reads registries' documents in a process of its own: parsing 20 MB takes longer than any request of the node may
+ * wait, and a document made to exhaust memory ends that process alone (a thread that runs out of memory can end the
+ * whole node: tried). Documents pass as files.
  */
-import { Worker } from 'node:worker_threads'
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { serial } from '../../serial.ts'
-import { MalformedDocument } from './malformed.ts'
+import { MalformedDocument, TooCostly } from './malformed.ts'
 import type { Job, Read } from './reading.ts'
 
 export interface Reader {
@@ -15,19 +17,20 @@ export interface Reader {
 
 /** A document of the most bytes that documents.ts lets in takes about half of it. */
 const MAX_HEAP_MIB = 1024
-const MAX_READ_MS = 30_000
-/** The thread ends when nobody asked for so long: its memory goes back. */
-const IDLE_MS = 10_000
+const MAX_READ_MS = 20_000
+/** The process ends when nobody asked for so long, or at once when it has grown so large: its memory goes back. */
+const IDLE_MS = 60_000
+const LARGE_BYTES = 300 * 2 ** 20
 
 export function openReader(): Reader {
   const turn = serial()
-  let thread: Thread | undefined
+  let program: Program | undefined
   let idle: NodeJS.Timeout | undefined
 
   async function end(): Promise<void> {
     clearTimeout(idle)
-    const ending = thread
-    thread = undefined
+    const ending = program
+    program = undefined
     await ending?.end()
   }
 
@@ -35,49 +38,67 @@ export function openReader(): Reader {
     read: (job) =>
       turn(async () => {
         clearTimeout(idle)
-        thread ??= startThread()
-        const answer = await thread.ask(job)
-        if ('failed' in answer) {
+        program ??= startProgram()
+        const answer = await program.ask(job)
+        if ('ended' in answer) {
           await end()
-          throw answer.failed
+          throw answer.ended
         }
-        idle = setTimeout(() => void end(), IDLE_MS)
-        idle.unref()
-        if ('malformed' in answer) throw new MalformedDocument(answer.malformed)
-        return answer
+        if (answer.rssBytes > LARGE_BYTES) await end()
+        else {
+          idle = setTimeout(() => void end(), IDLE_MS)
+          idle.unref()
+        }
+        if ('malformed' in answer.read) throw new MalformedDocument(answer.read.malformed)
+        return answer.read
       }),
     close: end,
   }
 }
 
-interface Thread {
-  /** One job at a time. `failed`: this thread is of no more use. */
-  ask(job: Job): Promise<Read | { readonly failed: Error }>
-  end(): Promise<unknown>
+type Answer = { readonly read: Read; readonly rssBytes: number } | { readonly ended: Error }
+
+interface Program {
+  /** One job at a time. `ended`: this process is of no more use. */
+  ask(job: Job): Promise<Answer>
+  end(): Promise<void>
 }
 
-function startThread(): Thread {
-  const worker = new Worker(new URL('./reader-thread.ts', import.meta.url), {
-    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
+function startProgram(): Program {
+  const path = fileURLToPath(new URL('./reader-process.ts', import.meta.url))
+  const child = spawn(process.execPath, [`--max-old-space-size=${MAX_HEAP_MIB}`, path], {
+    env: {},
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
-  worker.unref()
-  let settle: (answer: Read | { readonly failed: Error }) => void = () => undefined
+  // Neither the process nor its channel keeps a node that is closing from ending.
+  child.unref()
+  child.channel?.unref()
+  let settle: (answer: Answer) => void = () => undefined
   let name = ''
-  const costs = (what: string) =>
-    new MalformedDocument(`the registry's document of ${name} takes too much ${what} to read`)
-  worker.on('message', (answer: Read) => settle(answer))
-  worker.on('error', (error: NodeJS.ErrnoException) =>
-    settle({ failed: error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? costs('memory') : error }),
+  const costs = (what: string) => ({
+    ended: new TooCostly(`the registry's document of ${name} takes too much ${what} to read`),
+  })
+  child.on('message', (answer: Answer) => settle(answer))
+  child.on('error', (error) => settle({ ended: error }))
+  const gone = new Promise<void>((resolve) =>
+    child.once('exit', (_code, signal) => {
+      settle(
+        signal === 'SIGABRT' ? costs('memory') : { ended: new Error('the process that reads documents has ended') },
+      )
+      resolve()
+    }),
   )
-  worker.on('exit', () => settle({ failed: new Error('the thread that reads documents has ended') }))
   return {
-    ask(job) {
+    async ask(job) {
       name = job.name
-      const answered = new Promise<Read | { readonly failed: Error }>((resolve) => (settle = resolve))
-      const timer = setTimeout(() => settle({ failed: costs('time') }), MAX_READ_MS)
-      worker.postMessage(job)
-      return answered.finally(() => clearTimeout(timer))
+      const answered = new Promise<Answer>((resolve) => (settle = resolve))
+      const timer = setTimeout(() => settle(costs('time')), MAX_READ_MS)
+      child.send(job, (error) => error && settle({ ended: error }))
+      return await answered.finally(() => clearTimeout(timer))
     },
-    end: () => worker.terminate(),
+    async end() {
+      child.kill('SIGKILL')
+      await gone
+    },
   }
 }

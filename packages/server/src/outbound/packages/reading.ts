@@ -1,4 +1,4 @@
-/** What the reading thread is asked and answers (reader.ts asks, reader-thread.ts answers). */
+/** What the reading process is asked and answers (reader.ts asks, reader-process.ts answers). */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { sha256 } from './digest.ts'
 import { formatListing, type Listed } from './listing.ts'

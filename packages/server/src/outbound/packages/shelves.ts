@@ -11,7 +11,7 @@ import { openPython } from './python.ts'
 import { openReader } from './reader.ts'
 import type { Shelves } from './send.ts'
 import { openStore, type Store } from './store.ts'
-import { openUpstream, type Upstream, type UpstreamSettings } from './upstream.ts'
+import { openUpstream, UpstreamFailed, type Upstream, type UpstreamSettings } from './upstream.ts'
 
 export interface OpenShelves extends Shelves {
   readonly store: Store
@@ -48,7 +48,7 @@ export async function openShelves(options: ShelvesOptions): Promise<OpenShelves>
   opened.push(registry)
   const npmUpstream = async () => registry
   const pythonUpstream = lazily(async () => {
-    const upstream = openUpstream(await options.python(), check)
+    const upstream = openUpstream(await options.python().catch(noIndex), check)
     opened.push(upstream)
     return upstream
   })
@@ -67,6 +67,10 @@ export async function openShelves(options: ShelvesOptions): Promise<OpenShelves>
       await reader.close()
     },
   }
+}
+
+function noIndex(cause: Error): never {
+  throw new UpstreamFailed(`there is no Python package index here: ${cause.message}`, { cause })
 }
 
 async function roomFor(folder: string): Promise<number> {

@@ -67,10 +67,13 @@ const MAX_ETAG_LENGTH = 256
 export function openUpstream(
   settings: UpstreamSettings,
   check: (destination: Destination) => Promise<Checked | Refusal>,
+  { silenceMs = SILENCE_MS }: { silenceMs?: number } = {},
 ): Upstream {
   const base = new URL(settings.url.endsWith('/') ? settings.url : `${settings.url}/`)
   if (base.protocol !== 'https:' && base.protocol !== 'http:')
     throw new Error(`the registry ${base.host} is not a web address`)
+  base.username = ''
+  base.password = ''
   const { ca, httpsProxy, noProxy } = settings
   const proxyEnv = {
     ...(httpsProxy !== undefined && { HTTPS_PROXY: httpsProxy }),
@@ -107,7 +110,7 @@ export function openUpstream(
         {
           ...route,
           signal: ask.signal,
-          timeout: SILENCE_MS,
+          timeout: silenceMs,
           maxHeaderSize: MAX_HEADER_BYTES,
           headers: {
             host: url.host,
@@ -119,7 +122,7 @@ export function openUpstream(
         },
         resolve,
       )
-      req.on('timeout', () => req.destroy(new Error(`it was silent for ${SILENCE_MS / 1000} s`)))
+      req.on('timeout', () => req.destroy(new Error(`it was silent for ${silenceMs / 1000} s`)))
       req.on('error', (cause) => reject(new UpstreamFailed(`${url.host} did not answer: ${cause.message}`, { cause })))
       req.end()
     })
