@@ -97,7 +97,7 @@ list() {
         say "lockfile $name $(git cat-file blob "$object" | sha256sum | head -c 64) $(git cat-file blob "$object" | head -c 300 | base64 | tr -d '\\n')" ;;
     esac
     case "$kind $name" in
-      ${MANIFESTS.map((name) => `"100644 ${name}"|"100755 ${name}"`).join('|')}|10*" README"*|10*" Readme"*|10*" readme"*|10*" LICENSE"*|10*" LICENCE"*|10*" License"*|10*" COPYING"*) ;;
+      ${MANIFESTS.map((name) => `"100644 ${name}"|"100755 ${name}"`).join('|')}|10*" README"*|10*" Readme"*|10*" readme"*|10*" LICENSE"*|10*" LICENCE"*|10*" License"*|10*" license"*|10*" COPYING"*) ;;
       *) continue ;;
     esac
     size=$(git cat-file -s "$object")

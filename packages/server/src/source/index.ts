@@ -11,6 +11,8 @@ export {
   type StoredPlan,
   type Volume,
 } from './plan/plan.ts'
+export { readLicence, type Licence } from './licence.ts'
+export { findReadme, renderReadme, type Readme, type ReadmeText } from './readme.ts'
 export { readFetch, UnreadableFetch, type FetchOutcome } from './read-fetch.ts'
 export { parseRef } from './ref.ts'
 export { parseRepository, type Repository } from './repository.ts'
