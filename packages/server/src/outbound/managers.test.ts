@@ -8,7 +8,7 @@ import test from 'node:test'
 import { promisify } from 'node:util'
 import { packageEnvironment } from './packages/environment.ts'
 import { npmSettings } from './packages/npm-settings.ts'
-import { openTestDoor } from './testing.ts'
+import { openTestDoor } from './testing/door.ts'
 
 const TOOLS = {
   pnpm: 'npm:pnpm@10.34.9',

@@ -4,7 +4,7 @@ import test from 'node:test'
 import { openTestSandbox, printed } from '@perennial/sandbox/testing'
 import { packageEnvironment } from './packages/environment.ts'
 import { npmSettings } from './packages/npm-settings.ts'
-import { openTestDoor } from './testing.ts'
+import { openTestDoor } from './testing/door.ts'
 
 const MIB = 2 ** 20
 const { client, ...sandbox } = await openTestSandbox()

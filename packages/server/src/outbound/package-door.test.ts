@@ -14,7 +14,7 @@ import {
   sha512,
   tarball,
   type DoorOptions,
-} from './testing.ts'
+} from './testing/door.ts'
 
 const doorTo = (npm: { url: string }, options: DoorOptions = {}) => openTestDoor({ npm, ...options })
 test('a document leads to the door alone, and its tarball is asked of the registry once', async () => {

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FakeClock } from '../clock.ts'
-import { get, openTestDoor, openTestRegistry, orchard, pear, sha512 } from './testing.ts'
+import { get, openTestDoor, openTestRegistry, orchard, pear, sha512 } from './testing/door.ts'
 
 const large = Buffer.alloc(300_000, 7)
 const wanted = '/pear/-/pear-1.0.0.tgz'

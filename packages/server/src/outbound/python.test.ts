@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib'
 import { openTestSandbox, runToEnd } from '@perennial/sandbox/testing'
 import { packageEnvironment } from './packages/environment.ts'
 import { imageIndex } from './packages/image-index.ts'
-import { get, openTestDoor, openTestRegistry } from './testing.ts'
-import { openTestIndex, sha256Hex, wheel, type IndexOptions } from './testing-wheel.ts'
+import { get, openTestDoor, openTestRegistry } from './testing/door.ts'
+import { openTestIndex, sha256Hex, wheel, type IndexOptions } from './testing/wheel.ts'
 
 const MIB = 2 ** 20
 const sandbox = await openTestSandbox()

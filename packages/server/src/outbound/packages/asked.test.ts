@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { hasAlready, preferred } from './asked.ts'
-import { fuzz } from './fuzz.ts'
+import { fuzz } from '../testing/fuzz.ts'
 import { parsePipConfig } from './pip-settings.ts'
 import { withOrigin } from './with-origin.ts'
 import { ORIGIN } from './malformed.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { fuzz } from './fuzz.ts'
+import { fuzz } from '../testing/fuzz.ts'
 import { findListed, formatListing } from './listing.ts'
 import { MalformedDocument, ORIGIN } from './malformed.ts'
 import { readPackument, readVersion } from './npm-document.ts'

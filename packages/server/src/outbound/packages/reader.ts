@@ -16,13 +16,12 @@ export interface Reader {
 }
 
 /** A document of the most bytes that documents.ts lets in takes about half of it. */
-const MAX_HEAP_MIB = 1024
-const MAX_READ_MS = 20_000
+const LIMITS = { heapMib: 1024, timeoutMs: 20_000 }
 /** The process ends when nobody asked for so long, or at once when it has grown so large: its memory goes back. */
 const IDLE_MS = 60_000
 const LARGE_BYTES = 300 * 2 ** 20
 
-export function openReader(): Reader {
+export function openReader(limits = LIMITS): Reader {
   const turn = serial()
   let program: Program | undefined
   let idle: NodeJS.Timeout | undefined
@@ -38,7 +37,7 @@ export function openReader(): Reader {
     read: (job) =>
       turn(async () => {
         clearTimeout(idle)
-        program ??= startProgram()
+        program ??= startProgram(limits)
         const answer = await program.ask(job)
         if ('ended' in answer) {
           await end()
@@ -64,9 +63,9 @@ interface Program {
   end(): Promise<void>
 }
 
-function startProgram(): Program {
+function startProgram({ heapMib, timeoutMs }: typeof LIMITS): Program {
   const path = fileURLToPath(new URL('./reader-process.ts', import.meta.url))
-  const child = spawn(process.execPath, [`--max-old-space-size=${MAX_HEAP_MIB}`, path], {
+  const child = spawn(process.execPath, [`--max-old-space-size=${heapMib}`, path], {
     env: {},
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
@@ -92,7 +91,7 @@ function startProgram(): Program {
     async ask(job) {
       name = job.name
       const answered = new Promise<Answer>((resolve) => (settle = resolve))
-      const timer = setTimeout(() => settle(costs('time')), MAX_READ_MS)
+      const timer = setTimeout(() => settle(costs('time')), timeoutMs)
       child.send(job, (error) => error && settle({ ended: error }))
       return await answered.finally(() => clearTimeout(timer))
     },

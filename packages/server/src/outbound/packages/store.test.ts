@@ -18,7 +18,7 @@ import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FakeClock, systemClock } from '../../clock.ts'
 import { storedName, WrongIntegrity, type Algorithm, type Digest } from './digest.ts'
-import { random } from './fuzz.ts'
+import { random } from '../testing/fuzz.ts'
 import { openStore, type Held, type Store } from './store.ts'
 
 const scale = Number(process.env['TEST_SCALE'] ?? 1)

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import test from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { refuse } from '@perennial/protocol'
-import { openTestRegistry } from '../testing.ts'
+import { openTestRegistry } from '../testing/door.ts'
 import { openUpstream, UpstreamFailed } from './upstream.ts'
 
 const ask = { accept: '*/*', timeoutMs: 10_000, packed: true }

@@ -5,14 +5,14 @@ import http, { createServer, type IncomingHttpHeaders, type IncomingMessage, typ
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemClock, type Clock } from '../clock.ts'
-import { openDiagnostics } from '../diagnostics.ts'
-import { check, type Resolve } from './check.ts'
-import type { Listen } from './door-server.ts'
-import { openPackageDoor } from './package-door.ts'
-import { openShelves } from './packages/shelves.ts'
-import type { UpstreamSettings } from './packages/upstream.ts'
-import { TrafficTable } from './traffic.ts'
+import { systemClock, type Clock } from '../../clock.ts'
+import { openDiagnostics } from '../../diagnostics.ts'
+import { check, type Resolve } from '../check.ts'
+import type { Listen } from '../door-server.ts'
+import { openPackageDoor } from '../package-door.ts'
+import { openShelves } from '../packages/shelves.ts'
+import type { UpstreamSettings } from '../packages/upstream.ts'
+import { TrafficTable } from '../traffic.ts'
 
 export interface DoorOptions {
   readonly npm?: UpstreamSettings

@@ -1,7 +1,7 @@
 /** For tests: tiny Python packages and an index that serves them, as true or as false as a test makes it. */
 import { createHash } from 'node:crypto'
 import { crc32, deflateRawSync } from 'node:zlib'
-import { openTestRegistry } from './testing.ts'
+import { openTestRegistry } from './door.ts'
 
 export interface Wheel {
   readonly project: string
