@@ -64,7 +64,10 @@ export async function openOuterGroup(parent: string): Promise<OuterGroup> {
       }
     },
     async endOutside() {
-      for (const group of groups) await empty(join(group, 'cgroup.procs'))
+      for (const group of groups) {
+        await empty(join(group, 'cgroup.procs'))
+        removeTree(group)
+      }
     },
     close: () => folders.forEach(removeTree),
   }

@@ -26,7 +26,7 @@ import { ephemeralDisks } from './room.ts'
 import { openSandboxes } from './sandboxes.ts'
 import { loadScratches } from './scratch.ts'
 import { listen, socketPath } from './server.ts'
-import { liftSharedLimits } from './shared-limits.ts'
+import { openSharedLimits } from './shared-limits.ts'
 import { becomeTheOne, endTheOne } from './single.ts'
 import { supervisorsGroup } from './supervisor.ts'
 import { sweep } from './sweep.ts'
@@ -44,7 +44,6 @@ export async function serve(options: Options): Promise<void> {
   for (const group of [supervisorsGroup(at), at.cgroupParent]) await cgroups.prepare(group)
   const ceiling = ceilingOf(machine())
   cgroups.limitAll(at.cgroupParent, ceiling)
-  liftSharedLimits()
   await prepareConmon(at)
   await prepareImages(at)
   await prepareReleases(at)
@@ -57,6 +56,7 @@ export async function serve(options: Options): Promise<void> {
   const running = records.filter(({ state }) => state === 'running')
   const places = new Map(running.map(({ spec, index }) => [spec.id, { index, network: spec.network }]))
   await writeRules(at, [...places.values()])
+  openSharedLimits()
   const left = await sweep(at, places, cgroups)
   await unmountOthers(at, new Set(running.map(({ spec }) => spec.release)))
   const scratches = new Map((await loadScratches(at)).map((scratch) => [scratch.id, scratch]))
@@ -67,7 +67,7 @@ export async function serve(options: Options): Promise<void> {
   const owners = openOwners(at, { numbers, notes })
   const volumes = await openVolumes(at)
   const parts = { at, cgroups, capacity, locks: openLocks(), numbers, owners, volumes }
-  const sandboxes = await openSandboxes({ ...parts, scratchIndex: (id) => scratches.get(id)?.index, left }, records)
+  const sandboxes = await openSandboxes({ ...parts, scratchOf: (id) => scratches.get(id), left }, records)
   // Mounted by a daemon that was killed while it grew or copied them.
   for (const id of await volumes.mounted()) if (!sandboxes.uses({ kind: 'volume', id })) await volumes.unmount(id)
 
