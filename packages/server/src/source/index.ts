@@ -16,4 +16,5 @@ export { findReadme, renderReadme, type Readme, type ReadmeText } from './readme
 export { readFetch, UnreadableFetch, type FetchOutcome } from './read-fetch.ts'
 export { parseRef } from './ref.ts'
 export { parseRepository, type Repository } from './repository.ts'
+export { Deliveries, LONGEST_DELIVERY_BYTES, readWebhook, type Delivery, type Webhook } from './webhook.ts'
 export { signatureSentence, type CommitSignature } from './signature/index.ts'
