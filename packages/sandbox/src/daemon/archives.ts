@@ -13,7 +13,7 @@ import type { Instance } from './instance.ts'
 import { removeFile } from './mounts.ts'
 import { replaceFile } from './records.ts'
 import { Refusal } from './refuse.ts'
-import { refuseWithoutRoom } from './room.ts'
+import { withRoom } from './room.ts'
 import { openFileBelow } from './walk.ts'
 
 const chunkBytes = 1024 * 1024
@@ -59,8 +59,8 @@ export async function keepArchive(at: Instance, from: { disk: string; path: stri
     // One large hole takes no room on the disk, and would fill ours.
     if (size > space.blocks * space.bsize)
       throw new Refusal('invalid', `${path} says that it holds ${size} bytes, more than its disk has; write it out`)
-    refuseWithoutRoom(at, { sizeBytes: size })
-    const archive = { id, ...(await copy(source, target)) }
+    const copied = await withRoom(at, { sizeBytes: size }, () => copy(source, target))
+    const archive = { id, ...copied }
     await rename(target, file(at, id))
     await replaceFile(note(at, id), JSON.stringify(archive))
     return archive

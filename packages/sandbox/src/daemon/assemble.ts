@@ -17,6 +17,7 @@ import type { SandboxRecord } from './records.ts'
 import { mountedRelease, releaseLock } from './releases.ts'
 import { ephemeralDisks } from './room.ts'
 import { mountedScratch } from './scratch.ts'
+import type { Scratch } from './scratch.ts'
 import { removeSupervisorGroup } from './supervisor.ts'
 
 const home = (at: Instance, id: string) => join(at.run, 'sandboxes', id)
@@ -29,7 +30,7 @@ export const diskFolder = (at: Instance, id: string) => join(home(at, id), 'disk
 
 export async function assemble(
   shelf: Shelf,
-  { record, cgroups }: { record: SandboxRecord; cgroups: Cgroups },
+  { record, scratch, cgroups }: { record: SandboxRecord; scratch: Scratch | undefined; cgroups: Cgroups },
 ): Promise<void> {
   const { at, locks } = shelf
   const { spec, index } = record
@@ -40,7 +41,7 @@ export async function assemble(
     connectSandbox(at, { index, network: spec.network }),
     prepareDisk(at, { id: spec.id, sizeBytes: spec.writableBytes, owner: uid }),
   ])
-  const app = await appFolder(at, record, locks)
+  const app = scratch ? (await mountedScratch(at, scratch, locks)).disk : await appFolder(at, record, locks)
   const parts = {
     index,
     idsIndex: record.idsIndex,
@@ -79,7 +80,6 @@ async function prepareDisk(at: Instance, disk: { id: string; sizeBytes: number; 
 }
 
 async function appFolder(at: Instance, { spec }: SandboxRecord, locks: Locks): Promise<string> {
-  if (spec.scratch !== undefined) return mountedScratch(at, spec.scratch)
   const upper = join(diskFolder(at, spec.id), 'upper')
   if (spec.release === undefined) return upper
   const { release } = spec

@@ -80,8 +80,8 @@ export async function mountOverlay(layers: { lower: string; upper: string; work:
   if (isMounted(layers.at)) return
   const { lower, upper, work, at } = layers
   await mkdir(at, { recursive: true })
-  // volatile: never syncs, as nothing of the upper layer is kept.
-  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work},volatile,nosuid,nodev`
+  // volatile: never syncs, as nothing of the upper layer is kept. redirect_dir: folders of the lower one can be renamed.
+  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work},volatile,redirect_dir=on,nosuid,nodev`
   await run('mount', ['-t', 'overlay', '-o', options, 'overlay', at])
 }
 

@@ -1,7 +1,8 @@
 /** Releases: squashfs files named by their SHA-256, packed from scratch disks, mounted once for all that run them. */
 import { existsSync, statfsSync } from 'node:fs'
 import { lstat, mkdir, readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { releasesFolder } from '../verbs.ts'
 import type { Release } from '../verbs.ts'
 import type { Cgroups } from './cgroup.ts'
@@ -21,6 +22,21 @@ const file = (at: Instance, sha256: string) => join(folder(at), `${sha256}.sqfs`
 const mounted = (at: Instance) => join(at.run, 'releases')
 const point = (at: Instance, sha256: string) => join(mounted(at), sha256)
 const temporary = '.packing-'
+const filesOf = (at: Instance, sha256: string) => join(folder(at), `${sha256}.files`)
+const manifestProgram = fileURLToPath(new URL('manifest.ts', import.meta.url))
+const listTimeoutMs = 10 * 60_000
+/** That one packing takes apart from the rest. */
+const maxFolders = 1000
+
+/** What to pack. */
+export interface Source {
+  /** Where its files are seen. */
+  readonly disk: string
+  /** Those that were written to the disk itself, where others are seen with them. */
+  readonly written?: string
+  readonly path: string | undefined
+  readonly only: string | undefined
+}
 
 let packed = 0
 
@@ -29,7 +45,9 @@ export const releaseLock = (sha256: string) => `release ${sha256}`
 
 export async function prepareReleases(at: Instance): Promise<void> {
   await mkdir(folder(at), { recursive: true, mode: 0o755 })
-  for (const name of await readdir(folder(at))) if (name.startsWith(temporary)) await removeFile(join(folder(at), name))
+  const names = await readdir(folder(at))
+  const isWhole = (name: string) => !name.endsWith('.files') || names.includes(name.replace(/files$/, 'sqfs'))
+  for (const name of names) if (name.startsWith(temporary) || !isWhole(name)) await removeFile(join(folder(at), name))
 }
 
 /**
@@ -38,42 +56,82 @@ export async function prepareReleases(at: Instance): Promise<void> {
  */
 export async function packRelease(
   at: Instance,
-  source: { disk: string; path: string | undefined },
+  source: Source,
   { locks, cgroups }: { locks: Locks; cgroups: Cgroups },
 ): Promise<Release> {
   const from = await folderOnDisk(source)
-  const sizeBytes = await sizeWithoutHoles(from, source.disk)
+  const sizeBytes = await sizeWithoutHoles(from, source)
+  const only = source.only === undefined ? undefined : await foldersNamed(source.only, from)
   const target = join(folder(at), `${temporary}${process.pid}-${++packed}`)
   const pack = (begun: (pid: number) => void) =>
-    squash({ folder: from, file: target, chmod: 'a+rwX,u-s,g-s,o-t', begun })
+    squash({ folder: from, file: target, chmod: 'a+rwX,u-s,g-s,o-t', begun, ...(only && { only }) })
   try {
     await withRoom(at, { sizeBytes }, () => packing(at, cgroups, pack))
     const sha256 = await sha256File(target)
     const { size } = await stat(target)
     // Not while the same release is removed: what is answered here is there.
-    await locks.hold(releaseLock(sha256), () => publish({ file: target, as: file(at, sha256) }))
+    await locks.hold(releaseLock(sha256), async () => {
+      if (!existsSync(filesOf(at, sha256))) await listFiles(at, { release: target, sha256, cgroups })
+      await publish({ file: target, as: file(at, sha256) })
+    })
     return { sha256, sizeBytes: size }
   } finally {
     await removeFile(target)
   }
 }
 
+/** Writes the manifest of a release that has no name yet, of what is truly in it. */
+async function listFiles(at: Instance, of: { release: string; sha256: string; cgroups: Cgroups }): Promise<void> {
+  const point = join(mounted(at), basename(of.release))
+  const target = `${of.release}.files`
+  await mountImage({ file: of.release, at: point })
+  try {
+    const argv = ['-n', '10', process.execPath, '--max-old-space-size=768', manifestProgram, point, target]
+    await packing(at, of.cgroups, (begun) => run('nice', argv, { timeoutMs: listTimeoutMs, begun }))
+    await publish({ file: target, as: filesOf(at, of.sha256) })
+  } finally {
+    await unmount(point)
+    await removeFile(target)
+  }
+}
+
 /**
  * A file of one large hole takes no room on a disk, and hours of this machine to read. What a disk truly holds is
- * never larger than the disk.
+ * never larger than the disk; what lies below it was packed before.
  */
-async function sizeWithoutHoles(folder: string, disk: string): Promise<number> {
+async function sizeWithoutHoles(from: string, { disk, written }: Source): Promise<number> {
   const space = statfsSync(disk)
-  const sizeBytes = Number.parseInt(await run('du', ['-s', '--apparent-size', '--block-size=1', '--', folder]), 10)
-  if (sizeBytes <= space.blocks * space.bsize) return sizeBytes
+  const sizeBytes = await apparentSize(from)
+  const heldBytes = written === undefined ? sizeBytes : await apparentSize(written)
+  if (heldBytes <= space.blocks * space.bsize) return sizeBytes
   throw new Refusal(
     'invalid',
-    `the files say that they hold ${sizeBytes} bytes, more than their disk has; write them out`,
+    `the files say that they hold ${heldBytes} bytes, more than their disk has; write them out`,
   )
 }
 
+async function apparentSize(path: string): Promise<number> {
+  return Number.parseInt(await run('du', ['-s', '--apparent-size', '--block-size=1', '--', path]), 10)
+}
+
+/** The topmost folders of this name, as paths below `top`. */
+async function foldersNamed(name: string, top: string): Promise<string[]> {
+  const found: string[] = []
+  const walk = async (below: string) => {
+    for (const entry of await readdir(join(top, below), { withFileTypes: true })) {
+      const path = join(below, entry.name)
+      if (entry.isDirectory() && entry.name === name) found.push(path)
+      else if (entry.isDirectory()) await walk(path)
+    }
+  }
+  await walk('')
+  if (found.length === 0) throw new Refusal('missing', `the scratch disk has no folder ${name}`)
+  if (found.length > maxFolders) throw new Refusal('invalid', `there are more than ${maxFolders} folders ${name}`)
+  return found.toSorted()
+}
+
 /** Walks down part by part: a link planted by the build would lead out of its disk. */
-async function folderOnDisk({ disk, path }: { disk: string; path: string | undefined }): Promise<string> {
+async function folderOnDisk({ disk, path }: Source): Promise<string> {
   let at = disk
   for (const part of path?.split('/') ?? []) {
     at = join(at, part)
@@ -105,6 +163,7 @@ export async function unmountRelease(at: Instance, sha256: string): Promise<void
 export async function removeRelease(at: Instance, sha256: string): Promise<void> {
   await unmountRelease(at, sha256)
   await removeFile(file(at, sha256))
+  await removeFile(filesOf(at, sha256))
 }
 
 /** A daemon that was killed leaves releases mounted that nobody runs: each holds a loop device, and its file's blocks. */

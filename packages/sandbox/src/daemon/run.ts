@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Called with its process as soon as that is there. */
   readonly begun?: (pid: number) => void
+  /** Somebody stands still meanwhile: it does not wait for other slow tools. */
+  readonly isUrgent?: boolean
 }
 
 /** However much somebody asks for at once, the machine runs no more tools than this for it… */
@@ -35,7 +37,8 @@ const slowTools = openLane({ width: 8 })
 const quickMs = 60_000
 
 export function run(tool: string, argv: readonly string[], options: RunOptions = {}): Promise<string> {
-  const lane = (options.timeoutMs ?? quickMs) > quickMs ? slowTools : quickTools
+  const isSlow = (options.timeoutMs ?? quickMs) > quickMs && !options.isUrgent
+  const lane = isSlow ? slowTools : quickTools
   return lane.hold(() => runNow(tool, argv, options))
 }
 

@@ -28,6 +28,7 @@ import type { SandboxRecord } from './records.ts'
 import { Refusal } from './refuse.ts'
 import { releaseLock, unmountRelease } from './releases.ts'
 import { endStrays } from './strays.ts'
+import type { Scratch } from './scratch.ts'
 import { confineSupervisor } from './supervisor.ts'
 
 export interface Sandboxes {
@@ -53,8 +54,8 @@ export interface Needs extends Shelf {
   readonly cgroups: Cgroups
   readonly numbers: Numbers
   readonly owners: Owners
-  /** The number of a scratch disk, whose user ids its sandboxes take over. */
-  readonly scratchIndex: (id: string) => number | undefined
+  /** Its sandboxes take over its user ids. */
+  readonly scratchOf: (id: string) => Scratch | undefined
   /** Ids of which something is left on the machine that could not be cleared. */
   readonly left: ReadonlySet<string>
 }
@@ -110,7 +111,8 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
     all.set(spec.id, live)
     try {
       await saveRecord(at, record)
-      await assemble(needs, { record, cgroups })
+      const { scratch } = spec
+      await assemble(needs, { record, scratch: scratch === undefined ? undefined : needs.scratchOf(scratch), cgroups })
       const log = await makeLog(at, spec.id)
       record.pid = await createContainer(at, { id: spec.id, bundle: bundleFolder(at, spec.id), log })
       record.born = birthOf(record.pid) ?? 'never'
@@ -129,12 +131,12 @@ export async function openSandboxes(needs: Needs, records: readonly SandboxRecor
   }
 
   function newRecord(spec: SandboxSpec): SandboxRecord {
-    const scratchIndex = spec.scratch === undefined ? undefined : needs.scratchIndex(spec.scratch)
-    if (spec.scratch !== undefined && scratchIndex === undefined)
+    const scratch = spec.scratch === undefined ? undefined : needs.scratchOf(spec.scratch)
+    if (spec.scratch !== undefined && !scratch)
       throw new Refusal('missing', `there is no scratch disk ${spec.scratch}; make it first`)
     checkMounts(needs, spec)
     const index = numbers.take()
-    const ids = { index, idsIndex: scratchIndex ?? owners.enter(spec, index), boot: randomUUID(), machineBoot }
+    const ids = { index, idsIndex: scratch?.index ?? owners.enter(spec, index), boot: randomUUID(), machineBoot }
     return { spec, ...ids, state: 'creating', pid: 0, startedAt: 0 }
   }
 

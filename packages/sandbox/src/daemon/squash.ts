@@ -9,6 +9,8 @@ const packTimeoutMs = 15 * 60_000
 
 export async function squash(input: {
   folder: string
+  /** Paths below the folder; nothing else is packed, and each stays where it was. */
+  only?: readonly string[]
   file: string
   chmod: string
   /** Called with the process that packs. */
@@ -19,18 +21,11 @@ export async function squash(input: {
   const modes = ['-action', `chmod(${input.chmod})@true`, '-action', 'exclude@!(type(f)||type(d)||type(l))']
   // Of itself it would take a quarter of the machine's memory.
   const buffers = ['-mem', '256M']
-  const argv = [
-    input.folder,
-    input.file,
-    '-noappend',
-    ...buffers,
-    '-quiet',
-    '-no-progress',
-    ...contents,
-    ...compression,
-    ...modes,
-  ]
+  // `./`: no name that begins with a dash is taken for an option.
+  const sources = input.only ? [...input.only.map((path) => `./${path}`), input.file, '-tarstyle'] : ['.', input.file]
+  const argv = [...sources, '-noappend', ...buffers, '-quiet', '-no-progress', ...contents, ...compression, ...modes]
   await run('nice', ['-n', '10', 'mksquashfs', ...argv], {
+    cwd: input.folder,
     timeoutMs: packTimeoutMs,
     ...(input.begun && { begun: input.begun }),
   })

@@ -8,7 +8,7 @@ import type { Instance } from './instance.ts'
 import type { Locks } from './locks.ts'
 import type { Numbers } from './numbers.ts'
 import { Refusal } from './refuse.ts'
-import { packRelease, releaseLock, releases, removeRelease } from './releases.ts'
+import { packRelease, releaseLock, releases, removeRelease, unmountRelease } from './releases.ts'
 import type { Sandboxes } from './sandboxes.ts'
 import { makeScratch, mountedScratch, removeScratch } from './scratch.ts'
 import type { Scratch } from './scratch.ts'
@@ -31,6 +31,9 @@ export interface Parts {
 export function handlers(parts: Parts): Handlers {
   const { at, cgroups, capacity, sandboxes, scratches, volumes, locks, numbers } = parts
   const scratchLock = <T>(id: string, work: () => Promise<T>) => locks.hold(`scratch ${id}`, work)
+
+  const isBase = (sha256: string) => [...scratches.values()].some(({ base }) => base === sha256)
+  const openScratch = (scratch: Scratch) => mountedScratch(at, scratch, locks)
 
   function idleScratch(id: string): Scratch {
     const found = scratches.get(id)
@@ -78,8 +81,8 @@ export function handlers(parts: Parts): Handlers {
     keepArchive: ({ scratch, path, id }) =>
       scratchLock(scratch, () =>
         locks.hold(`archive ${id}`, async () => {
-          idleScratch(scratch)
-          return keepArchive(at, { disk: await mountedScratch(at, scratch), path, id })
+          const { disk } = await openScratch(idleScratch(scratch))
+          return keepArchive(at, { disk, path, id })
         }),
       ),
     archives: () => archives(at),
@@ -88,42 +91,51 @@ export function handlers(parts: Parts): Handlers {
         await removeArchive(at, id)
         return null
       }),
-    scratch: ({ id, sizeBytes }) =>
+    scratch: ({ id, sizeBytes, base }) =>
       scratchLock(id, async () => {
         const found = scratches.get(id)
-        if (found && found.sizeBytes !== sizeBytes)
+        if (found && (found.sizeBytes !== sizeBytes || found.base !== base))
           throw new Refusal('conflict', `the scratch disk ${id} exists with ${found.sizeBytes} bytes`)
         if (found) return null
-        const made = { id, index: numbers.take(), sizeBytes }
+        const made = { id, index: numbers.take(), sizeBytes, ...(base !== undefined && { base }) }
         try {
           await makeScratch(at, made)
+          // Until then nothing tells a removal of the base that it is used.
+          scratches.set(id, made)
+          await openScratch(made)
         } catch (error) {
           await removeScratch(at, id)
+          scratches.delete(id)
           numbers.give(made.index)
           throw error
         }
-        scratches.set(id, made)
         return null
       }),
     removeScratch: ({ id }) =>
       scratchLock(id, async () => {
         if (!scratches.has(id)) return null
-        const { index } = idleScratch(id)
+        const { index, base } = idleScratch(id)
         await removeScratch(at, id)
         scratches.delete(id)
         numbers.give(index)
+        if (base !== undefined)
+          await locks.hold(releaseLock(base), async () => {
+            if (!sandboxes.uses({ release: base }) && !isBase(base)) await unmountRelease(at, base)
+          })
         return null
       }),
-    pack: ({ scratch, path }) =>
+    pack: ({ scratch, path, only }) =>
       scratchLock(scratch, async () => {
-        idleScratch(scratch)
-        return packRelease(at, { disk: await mountedScratch(at, scratch), path }, { locks, cgroups })
+        const place = await openScratch(idleScratch(scratch))
+        return packRelease(at, { ...place, path, only }, { locks, cgroups })
       }),
     releases: () => releases(at),
     removeRelease: ({ sha256 }) =>
       locks.hold(releaseLock(sha256), async () => {
         if (sandboxes.uses({ release: sha256 }))
           throw new Refusal('conflict', `a sandbox still runs release ${sha256}; stop it first`)
+        if (isBase(sha256))
+          throw new Refusal('conflict', `a scratch disk is based on release ${sha256}; remove it first`)
         await removeRelease(at, sha256)
         return null
       }),

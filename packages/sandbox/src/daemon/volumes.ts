@@ -16,7 +16,7 @@ import type { Instance } from './instance.ts'
 import { isMounted, mountDisk, removeFile, sourceOf, unmount } from './mounts.ts'
 import { replaceFile } from './records.ts'
 import { Refusal } from './refuse.ts'
-import { refuseWithoutRoom, volumeDisks } from './room.ts'
+import { refuseWithoutRoom, volumeDisks, withRoom } from './room.ts'
 import { run, ToolFailed } from './run.ts'
 
 interface Note {
@@ -174,10 +174,9 @@ export async function openVolumes(at: Instance): Promise<Volumes> {
       const source = find(from)
       const old = notes.get(to)
       refuseDamaged(to)
-      refuseWithoutRoom(at, { sizeBytes: (await see(source)).usedBytes })
       const copied = { ...source, id: to, file: newName(to) }
       const wasMounted = isMounted(point(from))
-      return replace(old, copied, async () => {
+      const copy = async () => {
         await mount(from)
         try {
           await run('fsfreeze', ['--freeze', point(from)])
@@ -186,7 +185,9 @@ export async function openVolumes(at: Instance): Promise<Volumes> {
           await thaw(point(from))
           if (!wasMounted) await unmount(point(from))
         }
-      })
+      }
+      const { usedBytes } = await see(source)
+      return replace(old, copied, () => withRoom(at, { sizeBytes: usedBytes }, copy))
     },
     async remove(id) {
       const note = notes.get(id)
@@ -233,7 +234,7 @@ function parse(text: string): Note | undefined {
 
 async function copyImage(from: string, to: string): Promise<void> {
   const options = ['--reflink=auto', '--sparse=always', '--no-target-directory']
-  await run('nice', ['cp', ...options, from, to], { timeoutMs: copyTimeoutMs })
+  await run('nice', ['cp', ...options, from, to], { timeoutMs: copyTimeoutMs, isUrgent: true })
 }
 
 const blocks = (sizeBytes: number) => String(Math.floor(sizeBytes / blockBytes))
