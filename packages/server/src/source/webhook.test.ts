@@ -40,7 +40,7 @@ test('pushes of each forge are read: what was pushed, and which commit it is now
   ]
   for (const headers of forges) {
     const { id, ...found } = read(GITHUB, headers) as { id: string }
-    assert.deepEqual(found, expected, Object.keys(headers)[0])
+    assert.deepEqual(found, expected, Object.keys(headers).join())
     assert.match(id, /^[0-9a-f]{64}$/)
   }
   const tag = read(GITLAB, { 'x-gitlab-event': 'Tag Push Hook', 'x-gitlab-token': SECRET })
