@@ -67,7 +67,7 @@ test('a document of 20 MB is read while the node goes on', async () => {
 test('documents made to exhaust memory or the stack end in a sentence, and the next one is read', async () => {
   // A tenth of what the node allows, of everything; at full size in the long tests.
   const part = scale > 1 ? 1 : 10
-  await using reader = openLimited({ heapMib: 1024 / part, timeoutMs: 20_000 })
+  await using reader = openLimited({ heapMib: Math.floor(1024 / part), timeoutMs: 20_000 })
   const size = (60 * 2 ** 20) / part
   for (const [what, text] of [
     ['brackets', `{"name":"pear","versions":${'['.repeat(size)}`],
