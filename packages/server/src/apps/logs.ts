@@ -11,7 +11,8 @@ import type { Services } from '../services.ts'
 import { LogBudget } from './log-budget.ts'
 import { insertLines, lastLines, linesAfter, logBounds, trimLines, type NewLine } from './queries/logs.ts'
 
-export type LogSource = 'build' | 'web' | 'node' | 'router'
+/** `build`, `node`, `router`, or a process of the app. */
+export type LogSource = string
 /** `ok` and `warn` are the node's own; a program's output is `out` or `err`. */
 export type LogLevel = 'out' | 'err' | 'ok' | 'warn'
 

@@ -1,4 +1,7 @@
-/** Whether an app answers: any HTTP answer counts, since what its pages say is its own business. */
+/**
+ * Whether an app answers. Any HTTP answer counts, since what its pages say is its own business; if it names a page for
+ * this question, that page must say yes.
+ */
 import { request } from 'node:http'
 import type { Clock } from '../clock.ts'
 
@@ -8,6 +11,8 @@ const BETWEEN_MS = 50
 export interface HealthCheck {
   readonly address: string
   readonly port: number
+  /** With its query. */
+  readonly path: string
   readonly timeoutMs: number
   /** Why there is no point in asking on, if there is none. */
   readonly ended: () => Promise<string | null>
@@ -33,13 +38,13 @@ export async function untilHealthy(clock: Clock, check: HealthCheck): Promise<st
   }
 }
 
-function answers({ address, port, signal }: HealthCheck): Promise<boolean> {
+function answers({ address, port, path, signal }: HealthCheck): Promise<boolean> {
   return new Promise((resolve) => {
     const headers = { 'user-agent': 'perennial' }
-    const asked = request({ host: address, port, path: '/', timeout: TRY_MS, headers, signal })
+    const asked = request({ host: address, port, path, timeout: TRY_MS, headers, signal })
     asked.on('response', (response) => {
       response.destroy()
-      resolve(true)
+      resolve(path === '/' || (response.statusCode ?? 500) < 400)
     })
     asked.on('timeout', () => asked.destroy(new Error('no answer')))
     asked.on('error', () => resolve(false))

@@ -4,13 +4,24 @@
 import { serial, type Serial } from '../serial.ts'
 import type { Services } from '../services.ts'
 import { permitted, type Refusal } from '@perennial/protocol'
+import type { KeptApp } from './data/index.ts'
 import { openKeeper, type Keeper, type KeeperDeps } from './keeper.ts'
 import { openPrinted, type Printed } from './printed.ts'
-import { forgetInstances, instanceById, liveInstances, setInstance, setPrinted, type Instance } from './queries.ts'
+import { openCrons } from './crons.ts'
+import {
+  everyLive,
+  forgetInstances,
+  instanceById,
+  liveInstances,
+  setInstance,
+  setPrinted,
+  type Instance,
+} from './queries.ts'
 import type { Count } from './router.ts'
+import { openRuns, type Runs } from './runs.ts'
 import { APP_PORT } from './spec.ts'
 
-export type HostingDeps = Omit<KeeperDeps, 'carryOut' | 'watch' | 'stopping'>
+export type HostingDeps = Omit<KeeperDeps, 'carryOut' | 'watch' | 'stopping' | 'deployed'>
 
 export type Activity = 'none' | 'starting' | 'awake' | 'asleep' | 'stopped' | 'failing'
 
@@ -26,6 +37,8 @@ export interface Shown {
 }
 
 export interface Hosting {
+  /** Commands of apps that run once. */
+  readonly runs: Runs
   /** Answers once the app takes requests; for the gateway. */
   wake(app: string): Promise<'ready' | Refusal>
   /** Makes what runs what should run, now. */
@@ -50,6 +63,8 @@ export interface Hosting {
 const LOOK_MS = 1000
 const STARTED_AT_ONCE = 3
 const CARRY_MS = 250
+/** Schedules name minutes. */
+const CRON_MS = 5_000
 /** How long one question for an instance's end is open; the next look asks again. */
 const WATCH_MS = 30_000
 /** Apps that must sleep when nobody asks get this long. */
@@ -83,6 +98,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     const { id, app, logInode: inode, logOffset: offset } = instance
     const opened = openPrinted(logs, {
       app,
+      process: logName(instance.process),
       path: sandbox.logPath(id),
       place: inode === null || offset === null ? null : { inode, offset },
       save: (tx, place) => setPrinted(tx, id, place),
@@ -105,7 +121,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
 
   const of = (app: string) => {
     const known = keepers.get(app) ?? {
-      keeper: openKeeper(services, { ...deps, carryOut, watch, stopping: stop.signal }, app),
+      keeper: openKeeper(services, { ...deps, carryOut, watch, stopping: stop.signal, deployed }, app),
       turn: serial(),
     }
     keepers.set(app, known)
@@ -119,6 +135,15 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
       return act(keeper)
     })
   }
+  const runs = openRuns(services, { sandbox, inTurn })
+  const crons = openCrons(services, { apps, runs })
+  const deployed: KeeperDeps['deployed'] = async (tx, app, plan) => {
+    await crons.follow(tx, app, plan)
+    const { postdeploy: argv } = plan
+    if (argv === null) return
+    const [before] = await tx.query(`select 1 from process_run where app = $1 and process = 'postdeploy'`, [app])
+    if (!before) await runs.request(tx, { app, process: 'postdeploy', argv, by: null })
+  }
   const keep = (app: string, deployment?: string) => inTurn(app, (keeper) => keeper.keep(deployment))
 
   services.jobs.daily('instances: forget', (on, now) => forgetInstances(on, new Date(now.getTime() - GONE_KEPT_MS)))
@@ -129,7 +154,8 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
   /** What ended by itself, what should be started again, what nobody asks for. */
   async function look(): Promise<void> {
     // In this order: a row that says awake had its sandbox before the list was made.
-    const rows = await liveInstances(database)
+    const every = await everyLive(database)
+    const rows = every.filter(isWeb)
     const [sandboxes, counts] = await Promise.all([sandbox.list(), router.counts()])
     const states = new Map(sandboxes.map((one) => [one.id, one]))
     await deps.data.look(states)
@@ -143,11 +169,18 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
       if (row.state === 'awake' && (await isIdle(row, traffic.get(row.app), nowMs)))
         attend(row.app, (keeper) => keeper.sleep())
     }
+    for (const row of every.filter((one) => !isWeb(one) && !one.once)) {
+      const found = states.get(row.id)
+      if (row.state !== 'awake') attend(row.app, (keeper) => keeper.keep())
+      else if (!found || found.state === 'exited') attend(row.app, (keeper) => keeper.ended(row, found?.exit ?? null))
+      else watch(row)
+    }
     const live = new Set(rows.map(({ id }) => id))
     for (const id of lastBusy.keys()) if (!live.has(id)) lastBusy.delete(id)
     for (const [app, { keeper }] of keepers) {
       if (keeper.backOff && keeper.backOff.untilMs <= nowMs && !rows.some((row) => row.app === app))
         attend(app, (one) => one.keep())
+      else if (keeper.workersDueMs !== null && keeper.workersDueMs <= nowMs) attend(app, (one) => one.keep())
     }
   }
 
@@ -205,15 +238,16 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
   }
 
   return {
+    runs,
     keep,
     // Most requests that wait find it awake; only the first of them does the work.
     wake: (app) => inTurn(app, (keeper) => keeper.wake()),
     async instances(app) {
-      const [rows, readings] = await Promise.all([liveInstances(database, app), sandbox.read()])
+      const [rows, readings] = await Promise.all([everyLive(database, app), sandbox.read()])
       const memory = new Map(readings.map(({ id, memoryBytes }) => [id, Number(memoryBytes)]))
       return Promise.all(
-        rows.map(async ({ id, release, state, since }) => ({
-          process: 'web',
+        rows.map(async ({ id, process, release, state, since }) => ({
+          process,
           release: (await deps.builds.releaseByHash(app, release))?.number ?? 0,
           activity: ACTIVITY[state],
           since,
@@ -222,7 +256,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
         })),
       )
     },
-    releasesInUse: async () => [...new Set((await liveInstances(database)).map(({ release }) => release))],
+    releasesInUse: async () => [...new Set((await everyLive(database)).map(({ release }) => release))],
     async activities(ids) {
       const found = new Map<string, Activity>()
       const rows = await liveInstances(database)
@@ -236,14 +270,14 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     },
     async reconcile() {
       const sandboxes = new Map((await sandbox.list()).map((one) => [one.id, one]))
-      const rows = await liveInstances(database)
+      const rows = await everyLive(database)
       const usable = (row: Instance) => ['running', 'frozen'].includes(sandboxes.get(row.id)?.state ?? '')
-      const kept = rows.filter((row) => (row.state === 'awake' || row.state === 'asleep') && usable(row))
+      const kept = rows.filter((row) => (row.state === 'awake' || row.state === 'asleep') && !row.once && usable(row))
       // Nothing may lead to an address that another app's sandbox could get.
-      const keptApps = new Set(kept.map(({ app }) => app))
+      const keptApps = new Set(kept.filter(isWeb).map(({ app }) => app))
       for (const app of await apps.ids()) if (!keptApps.has(app)) await router.unroute({ app })
-      for (const row of kept) await adopt(row, sandboxes.get(row.id)?.state === 'frozen')
-      await deps.data.reconcile(kept.map(({ app, payer, state }) => ({ app, payer, asleep: state === 'asleep' })))
+      for (const row of kept.filter(isWeb)) await adopt(row, sandboxes.get(row.id)?.state === 'frozen')
+      await deps.data.reconcile(dataOf(kept))
       const keptIds = new Set(kept.map(({ id }) => id))
       for (const row of rows) if (!keptIds.has(row.id)) await endLeft(row, sandboxes.has(row.id))
       for (const { id } of rows) sandboxes.delete(id)
@@ -259,9 +293,10 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
       running ??= Promise.all([
         every('the look at instances', LOOK_MS, look),
         ...Array.from({ length: STARTED_AT_ONCE }, startWaiting),
+        every('the look at what is due', CRON_MS, () => crons.look()),
         every('carrying over what apps print', CARRY_MS, () =>
           carryTurn(async () => {
-            const rows = await liveInstances(database)
+            const rows = await everyLive(database)
             for (const row of rows) await carry(row)
             // One that was just carried out and not gone yet has been opened once more.
             const live = new Set(rows.map(({ id }) => id))
@@ -284,7 +319,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
   }
 
   async function haltAll(): Promise<void> {
-    const live = new Set((await liveInstances(database)).map(({ app }) => app))
+    const live = new Set((await everyLive(database)).map(({ app }) => app))
     for (const app of keepers.keys()) live.add(app)
     await Promise.all([...live].map((app) => of(app).turn(() => of(app).keeper.close())))
   }
@@ -308,4 +343,26 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     if (there) await sandbox.remove({ id: row.id })
     await setInstance(database, { id: row.id, state: 'gone', since: clock.now(), reason: 'the node was restarted' })
   }
+}
+
+const isWeb = ({ process, once }: Instance): boolean => process === 'web' && !once
+
+/** A worker of an app whose web process sleeps keeps its data awake. */
+function dataOf(kept: readonly Instance[]): KeptApp[] {
+  const found = new Map<string, KeptApp>()
+  for (const { app, payer, state } of kept)
+    found.set(app, { app, payer, asleep: state === 'asleep' && (found.get(app)?.asleep ?? true) })
+  return [...found.values()]
+}
+
+/** What the node says in an app's log stands under names that no process of the app can take. */
+const RESERVED = new Set(['node', 'build', 'router'])
+
+function logName(process: string): string {
+  const name =
+    process
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]/g, '-')
+      .replace(/^[^a-z]+/, '') || 'process'
+  return RESERVED.has(name) ? `${name}-process` : name.slice(0, 63)
 }

@@ -5,41 +5,37 @@
  *
  * A row is written before each act and after it, so that a node killed in between finds out what it was at.
  */
-import { isRefusal, newId, permitted, refuse, type Limits, type Refusal } from '@perennial/protocol'
-import { SandboxRefused, type Exit, type SandboxClient } from '@perennial/sandbox/client'
+import { isRefusal, permitted, refuse, type Refusal } from '@perennial/protocol'
+import { SandboxRefused, type Exit } from '@perennial/sandbox/client'
 import type { App, Apps, Logs } from '../apps/index.ts'
 import type { Builds, Release } from '../builds/index.ts'
 import type { Funding } from '../funding/index.ts'
-import type { Metering } from '../metering/index.ts'
+import type { Transaction } from '../database.ts'
 import type { Services } from '../services.ts'
-import type { Data } from './data/index.ts'
+import type { Plan } from '../source/index.ts'
 import { doze } from './doze.ts'
-import { untilHealthy } from './health.ts'
-import { insertInstance, liveInstances, setInstance, type Instance, type InstanceState } from './queries.ts'
+import { openLauncher, type LauncherDeps } from './launch.ts'
+import { openOnce, type Begun, type OnceTask } from './once.ts'
+import { liveInstances, liveSides, type Instance } from './queries.ts'
 import type { Router } from './router.ts'
-import { APP_PORT, specOf } from './spec.ts'
-import { unbuilt } from './unbuilt.ts'
+import { APP_PORT } from './spec.ts'
+import { mayWorkInBackground, targetOf, type Target } from './target.ts'
+import { startWebProcess } from './web-process.ts'
+import { whyNot } from './why-not.ts'
+import { openWorkers } from './workers.ts'
 
-export interface KeeperDeps {
+export interface KeeperDeps extends LauncherDeps {
   readonly apps: Apps
   readonly builds: Builds
   readonly funding: Pick<Funding, 'payerOf'>
-  readonly metering: Pick<Metering, 'attach' | 'detach' | 'settle' | 'collectRent'>
-  readonly data: Data
   readonly logs: Logs
-  readonly sandbox: SandboxClient
   readonly router: Router
-  readonly limits: Limits
-  /** What an instance printed to its end is carried over before its sandbox goes. */
-  readonly carryOut: (instance: Instance) => Promise<void>
   /** From here on its end is noticed as it happens. */
   readonly watch: (instance: Instance) => void
-  /** The node stops: whoever waits for an app to answer gives up. */
-  readonly stopping: AbortSignal
+  /** In the transaction in which a release becomes the app's. */
+  readonly deployed: (tx: Transaction, app: string, plan: Plan) => Promise<void>
 }
 
-const HEALTHY_WITHIN_MS = 60_000
-const GRACE_MS = 10_000
 const DRAIN_MS = 10_000
 /** One that ran this long has started well: a later end is a new story. */
 const STEADY_MS = 60_000
@@ -47,13 +43,6 @@ const LONGEST_BACK_OFF_MS = 60_000
 /** A visitor waits this long for an app that is to be started again; later ones are told so. */
 const PATIENCE_MS = 8_000
 const UNPAID = 'runs with the first payment'
-
-/** What should run, and who pays for it. */
-interface Target {
-  readonly app: App
-  readonly release: Release
-  readonly payer: string
-}
 
 interface Dozing {
   readonly instance: Instance
@@ -71,14 +60,23 @@ export interface Keeper {
   close(): Promise<void>
   /** Its sandbox ended by itself; without `exit` it is not there any more. */
   ended(instance: Instance, exit: Pick<Exit, 'sentence'> | null): Promise<void>
+  /** Starts a command that runs once, beside whatever else runs; who began it waits for its end. */
+  begin(task: OnceTask): Promise<Begun | Refusal>
+  /** After its end, or to end it. */
+  finish(begun: Begun, reason: string): Promise<void>
+  /** When a worker that failed is to be tried again; null: none is. */
+  readonly workersDueMs: number | null
   /** Why it is not started just now; null: it may be. */
   readonly backOff: { readonly untilMs: number; readonly sentence: string } | null
 }
 
 export function openKeeper(services: Services, deps: KeeperDeps, appId: string): Keeper {
   const { config, database, clock, diagnostics } = services
-  const { apps, builds, funding, metering, data, logs, sandbox, router, limits, stopping } = deps
+  const { apps, builds, funding, data, logs, sandbox, router, limits, stopping } = deps
   const name = (app: App) => ({ app: app.id, host: `${app.slug}.${config.appsDomain}` })
+  const launcher = openLauncher(services, deps)
+  const workers = openWorkers(services, { ...deps, launcher, letGo }, appId)
+  const once = openOnce(services, { ...deps, launcher, letGo }, appId)
   let failures = 0
   let backOff: Keeper['backOff'] = null
   /** Asleep since the last act, so that waking needs no look at the database. */
@@ -86,26 +84,10 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
   let recorded: Promise<unknown> = Promise.resolve()
 
   const say = (level: 'ok' | 'warn', text: string) => logs.append(appId, 'node', [{ level, text }])
-  const set = (instance: Instance, state: InstanceState, more: { address?: string; reason?: string } = {}) =>
-    setInstance(database, { id: instance.id, state, since: clock.now(), ...more })
-
-  async function targetOf(app: App): Promise<Target | null> {
-    if (app.stopped || app.release === null || !permitted(app.state).compute) return null
-    const release = await builds.releaseByHash(app.id, app.release)
-    const payer = await funding.payerOf(app.id, 'run')
-    return release && payer !== null ? { app, release, payer } : null
-  }
-
-  /** Its last reading is counted and charged before anything of it is forgotten. */
-  async function retire(instance: Instance, reason: string, graceMs = GRACE_MS): Promise<void> {
+  const set = launcher.note
+  const retire = async (instance: Instance, reason: string): Promise<void> => {
     diagnostics.debug('phase', { phase: 'stop', app: appId })
-    await set(instance, 'stopping', { reason })
-    if (await stateOf(instance)) await sandbox.stop({ id: instance.id, graceMs })
-    await metering.detach(instance.id)
-    await metering.settle(appId)
-    await deps.carryOut(instance)
-    await sandbox.remove({ id: instance.id })
-    await set(instance, 'gone', { reason })
+    await launcher.retire(instance, reason)
   }
 
   const stateOf = async ({ id }: Instance) => (await sandbox.list()).find((one) => one.id === id)?.state
@@ -113,58 +95,23 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
   /** The new instance once it answers; else why not. */
   async function start(target: Target, deployment: string | null): Promise<Instance | Refusal> {
     diagnostics.debug('phase', { phase: 'start', app: appId })
-    const { app, release, payer } = target
-    const startedAt = clock.now()
-    const id = `i-${newId({ nowMs: startedAt.getTime() })}`
-    const row = { id, app: app.id, release: release.sha256, payer, deployment, startedAt }
-    const instance = await insertInstance(database, row)
-    const unpaid = await metering.attach({ app: app.id, instance: instance.id, payer })
-    if (unpaid) {
-      await set(instance, 'gone', { reason: unpaid.sentence })
-      return unpaid
-    }
-    try {
-      const prepared = await data.prepare({ app, plan: release.plan, payer, letGo: () => letGo(instance) })
-      if (isRefusal(prepared)) {
-        await retire(instance, prepared.sentence)
-        return prepared
-      }
-      const { web: argv, runImage: image, env } = release.plan
-      const { address } = await sandbox.start(
-        specOf({
-          id: instance.id,
-          release: { sha256: release.sha256, image, argv, env },
-          limits,
-          url: `http://${name(app).host}:${config.listen.port}`,
-          funded: payer.startsWith('app/'),
-          data: prepared,
-        }),
-      )
-      const unhealthy = await untilHealthy(clock, {
-        address,
-        port: APP_PORT,
-        timeoutMs: HEALTHY_WITHIN_MS,
-        ended: async () => (await sandbox.wait({ id: instance.id, timeoutMs: 0 }))?.sentence ?? null,
-        signal: stopping,
-      })
-      if (unhealthy !== null) {
-        await retire(instance, unhealthy)
-        return refuse('server-error/cannot-complete-request', `The app ${unhealthy}.`, 'Its log says what it printed.')
-      }
-      await sandbox.limit({ id: instance.id, cpuPercent: limits.cpuPercent })
-      await set(instance, 'awake', { address })
-      await router.route({ ...name(app), address, port: APP_PORT })
-      const tookMs = clock.now().getTime() - startedAt.getTime()
-      await say('ok', `release ${release.number} answers after ${tookMs} ms`)
-      const awake: Instance = { ...instance, state: 'awake', address }
-      deps.watch(awake)
-      return awake
-    } catch (error) {
-      // It may be half there: it goes, and the caller tries again.
-      if (stopping.aborted) await retire(instance, 'the node was stopped before it answered', 0)
-      else await retire(instance, 'could not be started')
-      throw error
-    }
+    const { app, release } = target
+    return startWebProcess(
+      { ...target, deployment, letGo },
+      {
+        clock,
+        sandbox,
+        launcher,
+        limits,
+        stopping,
+        async open(instance) {
+          await router.route({ ...name(app), address: instance.address, port: APP_PORT })
+          const tookMs = clock.now().getTime() - instance.startedAt.getTime()
+          await say('ok', `release ${release.number} answers after ${tookMs} ms`)
+          deps.watch(instance)
+        },
+      },
+    )
   }
 
   /** A disk of the app grows, which on this machine it can only while nobody uses it. */
@@ -173,6 +120,8 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     if (app) await router.park(name(app))
     for (const other of await liveInstances(database, appId))
       if (other.id !== but.id) await drain(other, 'stopped while its disk grows')
+    for (const other of await liveSides(database, appId))
+      if (other.id !== but.id) await retire(other, 'stopped while its disk grows')
   }
 
   /** Requests go elsewhere first, those under way end, then it stops. */
@@ -191,8 +140,12 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
   async function halt(live: readonly Instance[], reason: string): Promise<void> {
     await router.unroute({ app: appId })
     for (const instance of live) await drain(instance, reason)
+    for (const side of await liveSides(database, appId)) await retire(side, reason)
     await data.stop(appId)
   }
+
+  /** Its database sleeps and stops with the last of its processes. */
+  const alone = async (): Promise<boolean> => (await liveSides(database, appId)).length === 0
 
   async function deploy(app: App, deployment: string): Promise<void> {
     const release = await builds.release(deployment)
@@ -202,28 +155,49 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     const live = await liveInstances(database, app.id)
     // A release that nobody pays to run is the app's all the same: the first payment starts it.
     const rest = async (detail: string) => {
-      await database.transaction((tx) => builds.running(tx, deployment, detail))
+      await database.transaction((tx) => becomes(tx, release, detail))
       return halt(live, 'replaced by a newer release')
     }
     if (app.stopped) return rest('the app is stopped')
     if (payer === null) return rest(UNPAID)
-    await database.transaction((tx) => builds.starting(tx, deployment, 'starting, waiting for the first answer'))
-    const started = await start({ app, release, payer }, deployment)
+    const target = { app, release, payer }
+    const started = (await releasePhase(target, deployment)) ?? (await startNow(target, deployment))
     // The build itself may have taken the last of the money.
     if (isRefusal(started) && started.refusal === 'request-declined/payment-required') return rest(UNPAID)
     await database.transaction(async (tx) => {
       if (isRefusal(started)) {
         const { sentence, nextStep = null } = started
         await builds.startFailed(tx, deployment, { sentence, nextStep })
-      } else await builds.running(tx, deployment, `release ${release.number} answers`)
+      } else await becomes(tx, release, `release ${release.number} answers`)
     })
     if (isRefusal(started)) {
-      if ((await liveInstances(database, appId)).length === 0) await data.stop(appId)
+      if ((await liveInstances(database, appId)).length === 0 && (await alone())) await data.stop(appId)
       return
     }
     failures = 0
     backOff = null
     for (const old of live) await drain(old, 'replaced by a newer release')
+    await workers.follow(target, 'replaced by a newer release')
+  }
+
+  async function becomes(tx: Transaction, { app, deployment, plan }: Release, detail: string): Promise<void> {
+    await builds.running(tx, deployment, detail)
+    await deps.deployed(tx, app, plan)
+  }
+
+  async function startNow(target: Target, deployment: string): Promise<Instance | Refusal> {
+    await database.transaction((tx) => builds.starting(tx, deployment, 'starting, waiting for the first answer'))
+    return start(target, deployment)
+  }
+
+  /** Null: there is none, or it went well. Visitors of the release before are answered meanwhile. */
+  async function releasePhase(target: Target, deployment: string): Promise<Refusal | null> {
+    const argv = target.release.plan.processes['release']
+    if (argv === undefined) return null
+    const asleep = (await awakeOrAsleep()).at(-1)
+    if (asleep?.state === 'asleep') await resume(target.app, asleep)
+    await database.transaction((tx) => builds.starting(tx, deployment, 'the release phase runs'))
+    return once.through({ ...target, process: 'release', argv })
   }
 
   async function keep(deployment?: string): Promise<void> {
@@ -231,11 +205,11 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     if (!app) return
     await clearHalves()
     if (deployment !== undefined) return deploy(app, deployment)
-    const target = await targetOf(app)
+    const target = await targetOf(app, deps)
     const live = await liveInstances(database, appId)
     if (!target) {
       backOff = null
-      if (live.length > 0) {
+      if (live.length > 0 || !(await alone())) {
         diagnostics.debug('phase', { phase: 'freeze', app: appId })
         await say('warn', app.stopped ? 'stopped by its admin' : `${app.state}: stopped until somebody pays`)
       }
@@ -245,7 +219,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     const right = live.findLast((one) => one.release === target.release.sha256 && one.payer === target.payer)
     if (right) {
       for (const other of live) if (other !== right) await drain(other, 'one copy is enough')
-      return
+      return workers.follow(target, 'replaced')
     }
     if (backOff && clock.monotonicMs() < backOff.untilMs) return
     const started = await start(target, null).catch((error: unknown) => {
@@ -254,11 +228,12 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       throw error
     })
     if (isRefusal(started)) {
-      await data.sleep(appId)
+      if (await alone()) await data.sleep(appId)
       return failed(started.sentence)
     }
     backOff = null
     for (const old of live) await drain(old, 'replaced')
+    await workers.follow(target, 'replaced')
   }
 
   /** Acts of one app do not overlap: what is half started or half stopped now belongs to one that failed. */
@@ -293,15 +268,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       if (!app) return refuse('client-error/not-found', 'There is no such app here.')
       const instance = (await awakeOrAsleep()).at(-1)
       if (instance && (await resume(app, instance))) return 'ready'
-      if (app.stopped)
-        return refuse('access-denied', 'Its admin stopped this app.', 'Its page says what it costs to run.')
-      if (app.release === null) return unbuilt(await builds.latest(appId))
-      if (!(await targetOf(app)))
-        return refuse(
-          'request-declined/payment-required',
-          'The app is frozen: nobody pays for it now.',
-          'Pay any amount.',
-        )
+      if (!(await targetOf(app, deps))) return whyNot(app, await builds.latest(appId))
       const waitMs = (backOff?.untilMs ?? 0) - clock.monotonicMs()
       // A timer may ring a fraction of a millisecond early, and `keep` would find that it is not time yet.
       if (waitMs > 0 && waitMs < PATIENCE_MS) await clock.sleep(Math.ceil(waitMs) + 1, stopping)
@@ -312,7 +279,32 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     },
     sleep: () => act(sleep),
     close: () => act(async () => halt(await liveInstances(database, appId), 'the node was stopped')),
-    ended: (instance, exit) => act(() => ended(instance, exit)),
+    ended: (instance, exit) =>
+      act(() => (instance.process === 'web' ? ended(instance, exit) : workers.ended(instance, exit))),
+    begin: (task) =>
+      act(async () => {
+        const app = await apps.find(appId)
+        const target = app && (await targetOf(app, deps))
+        if (!target || !mayWorkInBackground(target))
+          return refuse(
+            'request-declined/payment-required',
+            'Commands run while the app’s purse pays for them.',
+            'Pay any amount.',
+          )
+        await data.wake(appId)
+        return once.begin({ ...target, ...task })
+      }),
+    finish: (begun, reason) =>
+      act(async () => {
+        await once.finish(begun, reason)
+        if (!(await alone())) return
+        const states = (await liveInstances(database, appId)).map(({ state }) => state)
+        if (states.length === 0) await data.stop(appId)
+        else if (states.every((state) => state === 'asleep')) await data.sleep(appId)
+      }),
+    get workersDueMs() {
+      return workers.dueMs
+    },
   }
 
   async function sleep(): Promise<void> {
@@ -335,7 +327,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     })
     if (outcome === 'busy') return
     dozing = { instance, where }
-    await data.sleep(appId)
+    if (await alone()) await data.sleep(appId)
     await say('ok', 'asleep in memory: nobody asked for it')
   }
 
@@ -382,7 +374,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     const { sentence } = exit ?? now?.exit ?? { sentence: 'is gone without a trace' }
     const app = await apps.find(appId)
     // Whoever asks meanwhile is held until it is started again.
-    if (app && (await targetOf(app))) await router.park(name(app))
+    if (app && (await targetOf(app, deps))) await router.park(name(app))
     else await router.unroute({ app: appId })
     await retire(row, sentence)
     await say('warn', sentence)

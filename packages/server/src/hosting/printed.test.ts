@@ -138,7 +138,8 @@ async function openTestLog() {
     if (away) return Promise.reject(new Error('the log is away'))
     return logs.append(...given)
   }
-  const open = async () => (printed ??= openPrinted({ append }, { app: app.id, path, place: await load(), save }))
+  const open = async () =>
+    (printed ??= openPrinted({ append }, { app: app.id, process: 'web', path, place: await load(), save }))
   return {
     print: (text: string) => appendFile(path, text, 'latin1'),
     async startOver() {
@@ -150,7 +151,7 @@ async function openTestLog() {
       away = refused
       if (!killed) return (await open()).carry()
       const never = { append: async () => Promise.reject(new Error('killed')) }
-      const doomed = openPrinted(never, { app: app.id, path, place: await load(), save })
+      const doomed = openPrinted(never, { app: app.id, process: 'web', path, place: await load(), save })
       await doomed.carry().catch(() => undefined)
       await doomed.close()
     },

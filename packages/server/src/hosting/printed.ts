@@ -11,6 +11,8 @@ import { joined, LONGEST_LINE_BYTES, openRecords, type LogPlace, type LogRecord,
 
 export interface PrintedSource {
   readonly app: string
+  /** The process whose lines they are. */
+  readonly process: string
   readonly path: string
   readonly place: LogPlace | null
   readonly save: (tx: Transaction, place: LogPlace) => Promise<unknown>
@@ -30,7 +32,7 @@ interface Placed {
   readonly place: LogPlace
 }
 
-export function openPrinted(logs: Pick<Logs, 'append'>, { app, path, place, save }: PrintedSource): Printed {
+export function openPrinted(logs: Pick<Logs, 'append'>, { app, process, path, place, save }: PrintedSource): Printed {
   let stored = place
   let records = openRecords(path, stored)
   let begun: Placed | null = null
@@ -57,7 +59,7 @@ export function openPrinted(logs: Pick<Logs, 'append'>, { app, path, place, save
     if (!last) return
     await logs.append(
       app,
-      'web',
+      process,
       lines.map(({ line }) => textOf(line)),
       (tx) => save(tx, last.place),
     )

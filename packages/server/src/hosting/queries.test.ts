@@ -16,7 +16,16 @@ test('instances that are gone are forgotten, however old those are that live', a
   const long = new Date('2026-01-01T00:00:00Z')
   const now = new Date('2026-11-21T00:00:00Z')
   for (const id of ['i-old', 'i-new', 'i-live'])
-    await insertInstance(database, { id, app, release: 'r', deployment: null, payer: 'p', startedAt: long })
+    await insertInstance(database, {
+      id,
+      app,
+      process: 'web',
+      once: false,
+      release: 'r',
+      deployment: null,
+      payer: 'p',
+      startedAt: long,
+    })
   await setInstance(database, { id: 'i-old', state: 'gone', since: long })
   await setInstance(database, { id: 'i-new', state: 'gone', since: now })
   await forgetInstances(database, new Date('2026-11-14T00:00:00Z'))

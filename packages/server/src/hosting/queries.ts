@@ -8,6 +8,10 @@ export interface Instance {
   /** Of the sandbox. */
   readonly id: string
   readonly app: string
+  /** `web`, a worker's name, or that of a command that runs once. */
+  readonly process: string
+  /** It runs to its end and is not started again. */
+  readonly once: boolean
   /** SHA-256 of the image. */
   readonly release: string
   /** The deployment whose fate its first start decides. */
@@ -23,17 +27,20 @@ export interface Instance {
   readonly reason: string | null
 }
 
-const COLUMNS = `id, app, release, deployment, payer, state, address, started_at as "startedAt", since,
+const COLUMNS = `id, app, process, once, release, deployment, payer, state, address, started_at as "startedAt", since,
   log_inode as "logInode", log_offset as "logOffset", reason`
 
-export type NewInstance = Pick<Instance, 'id' | 'app' | 'release' | 'deployment' | 'payer' | 'startedAt'>
+export type NewInstance = Pick<
+  Instance,
+  'id' | 'app' | 'process' | 'once' | 'release' | 'deployment' | 'payer' | 'startedAt'
+>
 
 export async function insertInstance(database: Queryable, instance: NewInstance): Promise<Instance> {
-  const { id, app, release, deployment, payer, startedAt } = instance
+  const { id, app, process, once, release, deployment, payer, startedAt } = instance
   await database.query(
-    `insert into instance (id, app, release, deployment, payer, state, started_at, since)
-     values ($1, $2, $3, $4, $5, 'starting', $6, $6)`,
-    [id, app, release, deployment, payer, startedAt],
+    `insert into instance (id, app, process, once, release, deployment, payer, state, started_at, since)
+     values ($1, $2, $3, $4, $5, $6, $7, 'starting', $8, $8)`,
+    [id, app, process, once, release, deployment, payer, startedAt],
   )
   const unknown = { address: null, logInode: null, logOffset: null, reason: null }
   return { ...instance, ...unknown, state: 'starting', since: startedAt }
@@ -61,11 +68,21 @@ export async function setPrinted(on: Queryable, id: string, { inode, offset }: L
 }
 
 /** All that may still have a sandbox, oldest first. */
-export async function liveInstances(database: Queryable, app?: string): Promise<Instance[]> {
+export async function everyLive(database: Queryable, app?: string): Promise<Instance[]> {
   return database.query<Instance>(
     `select ${COLUMNS} from instance where state <> 'gone' and ($1::uuid is null or app = $1) order by started_at`,
     [app ?? null],
   )
+}
+
+/** Of the web process: those that requests are for. */
+export async function liveInstances(database: Queryable, app?: string): Promise<Instance[]> {
+  return (await everyLive(database, app)).filter(({ process, once }) => process === 'web' && !once)
+}
+
+/** Workers, and commands that run once. */
+export async function liveSides(database: Queryable, app?: string): Promise<Instance[]> {
+  return (await everyLive(database, app)).filter(({ process, once }) => process !== 'web' || once)
 }
 
 /** Those that are gone are of use while their last words may be looked for. */

@@ -20,13 +20,15 @@ export function specOf(run: {
   readonly id: string
   readonly release: Runnable
   readonly limits: Limits
+  /** Of one core. */
+  readonly cpuPercent: number
   /** Where people reach the app. */
   readonly url: string
   /** Money that somebody gave for it pays; without, it gets no way out. */
   readonly funded: boolean
   readonly data: Prepared
 }): SandboxSpec {
-  const { id, release, limits, url, funded, data } = run
+  const { id, release, limits, cpuPercent, url, funded, data } = run
   return {
     id,
     image: release.image,
@@ -46,7 +48,7 @@ export function specOf(run: {
     },
     cwd: '/app',
     user: 'app',
-    limits: { memoryBytes: limits.memoryBytes, pids: PIDS, cpuPercent: BOOT_CPU_PERCENT },
+    limits: { memoryBytes: limits.memoryBytes, pids: PIDS, cpuPercent },
     network: funded ? 'internet' : 'none',
   }
 }
