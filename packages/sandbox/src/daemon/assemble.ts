@@ -1,6 +1,7 @@
 /** Puts together what one sandbox needs on the host, and takes all of it away again, however far it got. */
 import { chmod, chown, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { allDone } from './all-done.ts'
 import { attach } from './attach.ts'
 import type { Shelf } from './attach.ts'
 import { appUid, cgroupOf, writeBundle } from './bundle.ts'
@@ -52,14 +53,6 @@ export async function assemble(
     cgroups,
   }
   await writeBundle(at, { spec, parts, folder: bundleFolder(at, spec.id) })
-}
-
-/** As `Promise.all`, but nothing is still being made when it says that something failed: all of it is taken away then. */
-async function allDone<T extends readonly Promise<unknown>[]>(
-  parts: readonly [...T],
-): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
-  await Promise.allSettled(parts)
-  return Promise.all(parts)
 }
 
 async function prepareDisk(at: Instance, disk: { id: string; sizeBytes: number; owner: number }): Promise<void> {

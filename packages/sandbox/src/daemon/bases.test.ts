@@ -1,6 +1,7 @@
 /** Scratch disks that begin with the files of a release, and packing only some folders of one: the build cache. */
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { openTestSandbox, runToEnd, spec } from '../testing.ts'
@@ -13,6 +14,17 @@ const sizeBytes = 64 * 2 ** 20
 const work = async (scratch: string, script: string) =>
   (await runToEnd(client, spec({ id: 'worker', scratch, argv: ['sh', '-c', script] }))).out
 const files = (sha256: string) => readFileSync(client.filesPath(sha256), 'utf8')
+/** What a release holds, as it is seen where it is mounted. */
+const seen = (sha256: string) => {
+  const point = mkdtempSync('/var/tmp/perennial-release-')
+  try {
+    execFileSync('mount', ['-o', 'loop,ro', client.releasePath(sha256), point])
+    return execFileSync('find', [point, '-mindepth', '1', '-printf', '%m %y %s %P\\n'], { encoding: 'latin1' })
+  } finally {
+    execFileSync('umount', [point])
+    rmdirSync(point)
+  }
+}
 const paths = (sha256: string) =>
   files(sha256)
     .split('\n')
@@ -35,6 +47,32 @@ test('each release has a manifest of what is in it', async () => {
   )
   await sandbox.crash()
   assert.deepEqual(readdirSync(join(sandbox.options.root, 'releases')).toSorted(), [`${base}.files`, `${base}.sqfs`])
+})
+
+test('a manifest says of each file what is in the release', async () => {
+  await client.scratch({ id: 'odd', sizeBytes })
+  const script = `mkfifo pipe; mkdir -p 'a b/node_modules/x' empty; chmod 1700 empty; echo x > 'a b/node_modules/é'
+    chmod 4711 'a b/node_modules/é'; echo y > 'a b/y'; chmod 0 'a b/y'; ln -s gone 'a b/node_modules/l'; ln 'a b/y' hard`
+  await work('odd', script)
+  for (const only of [undefined, 'node_modules']) {
+    const { sha256 } = await client.pack({ scratch: 'odd', ...(only && { only }) })
+    const lines = files(sha256)
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => {
+        const [mode = '', , size = '', path = ''] = line.split(' ')
+        const plain = path.replace(/\\x(..)/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+        const type = mode.startsWith('04') ? 'd' : mode.startsWith('12') ? 'l' : 'f'
+        return `${mode.slice(-3)} ${type} ${type === 'd' ? '' : size} ${plain}`
+      })
+    const found = seen(sha256)
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => line.replace(/ d \d+ /, ' d  '))
+    assert.deepEqual(lines.toSorted(), found.toSorted())
+    assert.equal(lines.length, only ? 5 : 8)
+  }
+  await client.removeScratch({ id: 'odd' })
 })
 
 test('a scratch disk with a base starts as that release, takes changes, and is packed as it is seen', async () => {

@@ -23,17 +23,17 @@ test('a manifest names every file once, with its mode, contents and size, in the
     mkdirSync(join(folder, 'a'))
     chmodSync(join(folder, 'a'), 0o755)
     writeFileSync(join(folder, 'a/b'), 'hello')
-    chmodSync(join(folder, 'a/b'), 0o644)
+    chmodSync(join(folder, 'a/b'), 0o600)
     writeFileSync(join(folder, 'a.b'), '')
-    chmodSync(join(folder, 'a.b'), 0o755)
+    chmodSync(join(folder, 'a.b'), 0o4750)
     symlinkSync('a/b', join(folder, 'link'))
     symlinkSync('to \n -> x', join(folder, 'od d\\é'))
     return manifestOf(folder)
   })
   const expected = [
-    '040755 - 0 a',
-    `100755 ${sha256('')} 0 a.b`,
-    `100644 ${sha256('hello')} 5 a/b`,
+    '040777 - 0 a',
+    `100777 ${sha256('')} 0 a.b`,
+    `100666 ${sha256('hello')} 5 a/b`,
     '120777 - 3 link -> a/b',
     '120777 - 9 od\\x20d\\x5c\\xc3\\xa9 -> to\\x20\\x0a\\x20->\\x20x',
   ]

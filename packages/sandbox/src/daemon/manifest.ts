@@ -1,17 +1,31 @@
 /**
  * The list of a release's files, by which two builders find out where their releases differ:
  *
- *     100755 9f86d081884c7d65… 4096 bin/run
+ *     100777 9f86d081884c7d65… 4096 bin/run
  *     120777 - 6 bin/link -> run
  *     040777 - 0 lib
  *
  * One line each, sorted by the bytes of the path: mode with type, SHA-256 of the contents, size, path. What is not a
  * visible ASCII character of a path, and the backslash, is written `\xNN`, so that blanks separate.
  *
- * A program of its own (`node manifest.ts FOLDER FILE`), since strangers decide how long it takes and how much it holds.
+ * It is made of the folder that is packed, not of the release, which takes three times as long to read; so it says what
+ * packing makes of each file (`squash.ts`).
+ *
+ * A program of its own (`node manifest.ts FOLDER FILE`, and on standard input which paths alone, if not all), since
+ * strangers decide how long it takes and how much it holds.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, lstatSync, openSync, readSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs'
 
 /** Of all lines together. */
 const maxBytes = 128 * 2 ** 20
@@ -19,34 +33,50 @@ const buffer = Buffer.alloc(2 ** 20)
 /** Every byte is one character, so that strings sort as bytes do, and names need not be UTF-8. */
 const bytes = 'latin1'
 
-export function manifestOf(folder: string): string {
-  const lines: { path: string; line: string }[] = []
+/** `only`: paths below the folder, as Latin-1; the folders that lead to them are listed, too. */
+export function manifestOf(folder: string, only?: readonly string[]): string {
+  const lines = new Map<string, string>()
   let length = 0
-  const walk = (below: string) => {
-    for (const name of readdirSync(Buffer.from(`${folder}/${below}`, bytes), { encoding: bytes })) {
-      const path = `${below}${name}`
-      const { line, isFolder } = describe(folder, path)
-      length += line.length
-      if (length > maxBytes) throw new RangeError(`the names of all files together are longer than ${maxBytes} bytes`)
-      lines.push({ path, line })
-      if (isFolder) walk(`${path}/`)
-    }
+  /** Whether it is a folder. */
+  const add = (path: string): boolean => {
+    const { line, isFolder } = describe(folder, path)
+    if (line === undefined || lines.has(path)) return isFolder
+    length += line.length
+    if (length > maxBytes) throw new RangeError(`the names of all files together are longer than ${maxBytes} bytes`)
+    lines.set(path, line)
+    return isFolder
   }
-  walk('')
-  lines.sort((one, other) => (one.path < other.path ? -1 : 1))
-  return lines.map(({ line }) => line).join('')
+  const walk = (below: string) => {
+    for (const name of readdirSync(Buffer.from(`${folder}/${below}`, bytes), { encoding: bytes }))
+      if (add(`${below}${name}`)) walk(`${below}${name}/`)
+  }
+  for (const path of only ?? []) {
+    const parts = path.split('/')
+    for (const index of parts.keys()) add(parts.slice(0, index + 1).join('/'))
+    walk(`${path}/`)
+  }
+  if (!only) walk('')
+  const sorted = [...lines].toSorted(([one], [other]) => (one < other ? -1 : 1))
+  return sorted.map(([, line]) => line).join('')
 }
 
-function describe(folder: string, path: string): { line: string; isFolder: boolean } {
+/** No line for what is not packed. */
+function describe(folder: string, path: string): { line?: string; isFolder: boolean } {
   const at = Buffer.from(`${folder}/${path}`, bytes)
   const { mode, size } = lstatSync(at)
-  const type = mode & 0o170_000
-  const isFolder = type === 0o040_000
-  const isLink = type === 0o120_000
-  const link = isLink ? ` -> ${escape(readlinkSync(at, { encoding: bytes }))}` : ''
-  const hash = isFolder || isLink ? '-' : sha256(at)
-  const words = [mode.toString(8).padStart(6, '0'), hash, isFolder ? 0 : size, `${escape(path)}${link}`]
-  return { line: `${words.join(' ')}\n`, isFolder }
+  const line = (...words: (string | number)[]) => `${words.join(' ')}\n`
+  switch (mode & 0o170_000) {
+    case 0o040_000:
+      return { line: line('040777', '-', 0, escape(path)), isFolder: true }
+    case 0o120_000: {
+      const target = escape(readlinkSync(at, { encoding: bytes }))
+      return { line: line('120777', '-', size, `${escape(path)} -> ${target}`), isFolder: false }
+    }
+    case 0o100_000:
+      return { line: line(mode & 0o111 ? '100777' : '100666', sha256(at), size, escape(path)), isFolder: false }
+    default:
+      return { isFolder: false }
+  }
 }
 
 function sha256(path: Buffer): string {
@@ -72,7 +102,11 @@ function escape(text: string): string {
 if (import.meta.main) {
   const [folder = '', file = ''] = process.argv.slice(2)
   try {
-    writeFileSync(file, manifestOf(folder), { encoding: bytes, mode: 0o644 })
+    const only = readFileSync(0, bytes)
+    writeFileSync(file, manifestOf(folder, only === '' ? undefined : only.split('\0')), {
+      encoding: bytes,
+      mode: 0o644,
+    })
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)
     process.exitCode = 1

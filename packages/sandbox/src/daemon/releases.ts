@@ -1,10 +1,11 @@
 /** Releases: squashfs files named by their SHA-256, packed from scratch disks, mounted once for all that run them. */
 import { existsSync, statfsSync } from 'node:fs'
 import { lstat, mkdir, readdir, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { releasesFolder } from '../verbs.ts'
 import type { Release } from '../verbs.ts'
+import { allDone } from './all-done.ts'
 import type { Cgroups } from './cgroup.ts'
 import { sha256File } from './images.ts'
 import type { Instance } from './instance.ts'
@@ -63,35 +64,27 @@ export async function packRelease(
   const sizeBytes = await sizeWithoutHoles(from, source)
   const only = source.only === undefined ? undefined : await foldersNamed(source.only, from)
   const target = join(folder(at), `${temporary}${process.pid}-${++packed}`)
+  const list = `${target}.files`
+  const makeList = (begun: (pid: number) => void) => {
+    const argv = ['-n', '10', process.execPath, '--max-old-space-size=768', manifestProgram, from, list]
+    return run('nice', argv, { timeoutMs: listTimeoutMs, input: only?.join('\0') ?? '', begun })
+  }
   const pack = (begun: (pid: number) => void) =>
     squash({ folder: from, file: target, chmod: 'a+rwX,u-s,g-s,o-t', begun, ...(only && { only }) })
   try {
-    await withRoom(at, { sizeBytes }, () => packing(at, cgroups, pack))
+    const both = () => allDone([packing(at, cgroups, pack), packing(at, cgroups, makeList)])
+    await withRoom(at, { sizeBytes }, both)
     const sha256 = await sha256File(target)
     const { size } = await stat(target)
     // Not while the same release is removed: what is answered here is there.
     await locks.hold(releaseLock(sha256), async () => {
-      if (!existsSync(filesOf(at, sha256))) await listFiles(at, { release: target, sha256, cgroups })
+      await publish({ file: list, as: filesOf(at, sha256) })
       await publish({ file: target, as: file(at, sha256) })
     })
     return { sha256, sizeBytes: size }
   } finally {
     await removeFile(target)
-  }
-}
-
-/** Writes the manifest of a release that has no name yet, of what is truly in it. */
-async function listFiles(at: Instance, of: { release: string; sha256: string; cgroups: Cgroups }): Promise<void> {
-  const point = join(mounted(at), basename(of.release))
-  const target = `${of.release}.files`
-  await mountImage({ file: of.release, at: point })
-  try {
-    const argv = ['-n', '10', process.execPath, '--max-old-space-size=768', manifestProgram, point, target]
-    await packing(at, of.cgroups, (begun) => run('nice', argv, { timeoutMs: listTimeoutMs, begun }))
-    await publish({ file: target, as: filesOf(at, of.sha256) })
-  } finally {
-    await unmount(point)
-    await removeFile(target)
+    await removeFile(list)
   }
 }
 
