@@ -10,7 +10,7 @@ export type Traces = ReadonlyMap<string, string>
 /** Programs that outlive whoever started them, by design; a test has to end them. */
 const LASTING = new Set(['conmon', 'crun', 'haproxy', 'catatonit', 'postgres'])
 /** One cluster for all tests of a user stays on purpose (packages/testnet/src/postgres.ts). */
-const KEPT = '/tmp/perennial-test-'
+const KEPT = /\/(dev\/shm|tmp)\/perennial-test-/
 
 export function lookForTraces(): Traces {
   return new Map([...processes(), ...mounts(), ...loops(), ...networks()])
@@ -26,7 +26,7 @@ function* processes(): Iterable<[string, string]> {
     const words = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()
     // What has ended but was not collected has no words. A backend of PostgreSQL shows no folder in its title; its
     // server does, and is enough.
-    if (words === '' || !LASTING.has(name) || words.includes(KEPT) || words.startsWith('postgres: ')) continue
+    if (words === '' || !LASTING.has(name) || KEPT.test(words) || words.startsWith('postgres: ')) continue
     yield [`process ${pid} ${name}`, `process ${pid}: ${words.slice(0, 160)}`]
   }
 }

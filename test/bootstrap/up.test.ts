@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import test from 'node:test'
 import { dial } from '@perennial/client/node'
+import { freePort } from '@perennial/testnet'
 import { command } from '../../packages/cli/src/bootstrap/command.ts'
 import { clone, entry, launcher } from '../../packages/cli/src/bootstrap/places.ts'
 
@@ -126,12 +126,4 @@ async function until(holds: () => Promise<boolean>, withinMs = 60_000): Promise<
     assert.ok(performance.now() < endMs, 'it came in time')
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }

@@ -25,7 +25,7 @@ const SERVER_ORDER =
   )
 
 /** Fixtures that import nothing of other packages of ours, so that every package's tests may use them. */
-const FIXTURE = /^packages\/(testnet\/src\/(postgres|git-remote)|sandbox\/src\/testing)(\/index)?\.ts$/
+const FIXTURE = /^packages\/(testnet\/src\/(postgres|git-remote|free-port)|sandbox\/src\/testing)(\/index)?\.ts$/
 
 /** Fills the interfaces that folders declare, so it alone knows everyone. */
 const WIRING = 'packages/server/src/node.ts'

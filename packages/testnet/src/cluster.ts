@@ -121,7 +121,7 @@ export async function sharedCluster(folder: string): Promise<string> {
   if (!existsSync(join(folder, 'log'))) closeSync(openSync(join(folder, 'log'), 'a'))
   if (owner.uid !== undefined) chownSync(join(folder, 'log'), owner.uid, owner.gid)
   const control = ['setpriv', ...owner.become, binary('pg_ctl'), '-D', join(folder, 'data')].map(quote).join(' ')
-  const options = serverArguments(folder, {}).slice(2).map(quote).join(' ')
+  const options = serverArguments(folder, { max_wal_size: '256MB' }).slice(2).map(quote).join(' ')
   const script = `${control} status >/dev/null || ${control} -w -s -l ${quote(join(folder, 'log'))} -o ${quote(options)} start`
   // --close: the server must not inherit the lock.
   await run('flock', ['--close', join(folder, 'lock'), 'sh', '-c', script], { cwd: '/' }).catch((error: unknown) => {

@@ -9,12 +9,12 @@
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openClient, type Client } from '@perennial/client'
 import { dial } from '@perennial/client/node'
 import { isRefusal, keyFromSeed, methods, newId, newSeed, type Key, type OutputOf } from '@perennial/protocol'
+import { freePort } from './free-port.ts'
 import type { GitRemote } from './git-remote.ts'
 import { allProcesses, familyOf, kill9 } from './processes.ts'
 import { until } from './until.ts'
@@ -183,16 +183,6 @@ async function bury(up: ChildProcess, data: string): Promise<void> {
 function destroySandboxes(data: string): void {
   const words = ['--root', join(data, 'sandbox'), '--uid', '0', '--gid', '0', '--images', IMAGES, '--destroy']
   execFileSync(process.execPath, [join(tree, MARKS.sandboxd), ...words])
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 async function newKey(): Promise<Key> {

@@ -4,11 +4,11 @@
  *     await using database = await testDatabase({ name: 'ledger', migrate: migrateLedger, sources: [ledgerSql] })
  *     await database.pool.query('select …')
  *
- * All databases live in one cluster per user, `/tmp/perennial-test-<uid>/pg`, or in the one that
- * `TEST_POSTGRES_URL` names. Imports nothing of ours: every package's tests may use it.
+ * All databases live in one cluster per user, `/dev/shm/perennial-test-<uid>/pg` (or the same below /tmp, where there is
+ * little memory), or in the one that `TEST_POSTGRES_URL` names. Imports nothing of ours: every package's tests may use it.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -51,13 +51,28 @@ export async function testDatabase(template?: Template): Promise<TestDatabase> {
   }
 }
 
+/** A clone costs the disk 16 MiB, hundreds of which are most of what tests of the database would wait for. */
+const MEMORY = '/dev/shm'
+const ENOUGH_BYTES = 2 * 2 ** 30
+
 let cluster: Promise<string> | undefined
 const templates = new Map<Template, Promise<string>>()
 
 async function openCluster(): Promise<string> {
-  const url = process.env['TEST_POSTGRES_URL'] ?? (await sharedCluster(`/tmp/perennial-test-${userInfo().uid}/pg`))
+  const url = process.env['TEST_POSTGRES_URL'] ?? (await sharedCluster(sharedFolder()))
   await maintain(url, sweep)
   return url
+}
+
+function sharedFolder(): string {
+  const name = `perennial-test-${userInfo().uid}`
+  const inMemory = existsSync(join(MEMORY, name)) || (existsSync(MEMORY) && freeBytes(MEMORY) >= ENOUGH_BYTES)
+  return join(inMemory ? MEMORY : '/tmp', name, 'pg')
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
 }
 
 function remember(template: Template, building: Promise<string>): Promise<string> {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer, request, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
+import { freePort } from '@perennial/testnet/free-port'
 import { systemClock } from '../clock.ts'
 import { readConfig } from '../config.ts'
 import { openDiagnostics } from '../diagnostics.ts'
@@ -84,17 +85,9 @@ async function clearAbandoned(): Promise<void> {
   for (const name of await readdir('/tmp')) {
     const folder = `/tmp/${name}`
     if (!folder.startsWith(FOLDERS) || existsSync(`/proc/${folder.slice(FOLDERS.length).split('-')[0]}`)) continue
-    await stop(folder, 0)
+    await stop(folder, 0, async () => false)
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 export interface TestApp {

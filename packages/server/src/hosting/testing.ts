@@ -1,11 +1,12 @@
 /** For tests and benches: apps built, hosted and reached through the gateway, all of it real but their money's states. */
 import { readFile } from 'node:fs/promises'
 import { sandboxClient } from '@perennial/sandbox/client'
+import { freePort } from '@perennial/testnet/free-port'
 import pg from 'pg'
 import { appLimits, type App } from '../apps/index.ts'
 import { openBuildBench, openBuilder, type BuildBench, type Builder } from '../builds/testing.ts'
 import { openGateway, type Gateway } from '../gateway/index.ts'
-import { freePort, visit, type Answer } from '../gateway/testing.ts'
+import { visit, type Answer } from '../gateway/testing.ts'
 import { accountOf } from '../metering/index.ts'
 import { openData, type Data } from './data/index.ts'
 import { openHosting, type Activity, type Hosting } from './hosting.ts'
