@@ -93,8 +93,8 @@ export class DataPlane {
     })
   }
 
-  /** An old worker does not say of which instance its requests are: any of the app's counts. */
-  async #busyInOld(app: string): Promise<boolean> {
+  /** An old worker does not say of which instance its requests are: any of the app's counts, or of any app. */
+  async #busyInOld(app?: string): Promise<boolean> {
     for (const pid of this.#old.keys())
       if (parseMeters(await this.#askOld(pid, showMeters(app))).some(({ inFlight }) => inFlight > 0)) return true
     return false
@@ -105,7 +105,14 @@ export class DataPlane {
     this.#closed = true
     this.#unwatch()
     await this.#queue
-    if (!options.serving) await stop(this.#template.folder, options.graceMs)
+    if (options.serving) return
+    // Told to stop, the worker is an old one too: only its master still passes questions on to it.
+    if (this.#worker) this.#old.set(this.#worker.pid, this.#worker.id)
+    const hasEnded = (error: unknown) => {
+      if (error instanceof RuntimeUnreachable) return false
+      throw error
+    }
+    await stop(this.#template.folder, options.graceMs, () => this.#busyInOld().catch(hasEnded))
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {

@@ -111,12 +111,16 @@ export async function lives({ id }: Pick<Worker, 'id'>): Promise<boolean> {
   return state !== null && !/\) [ZX] /.test(state)
 }
 
-/** Lets requests under way finish for `graceMs`, then ends the rest. */
-export async function stop(folder: string, graceMs: number): Promise<void> {
+/**
+ * Lets requests under way finish for `graceMs`, then ends the rest. HAProxy itself would wait for connections that its
+ * clients merely keep, so `isBusy` says whether there are any requests.
+ */
+export async function stop(folder: string, graceMs: number, isBusy: () => Promise<boolean>): Promise<void> {
   const master = await masterPid(folder)
   if (master === null) return
   process.kill(master, 'SIGUSR1')
-  for (let waited = 0; waited < graceMs && (await masterPid(folder)) !== null; waited += 20) await sleep(20)
+  const untilMs = performance.now() + graceMs
+  while (performance.now() < untilMs && (await masterPid(folder)) !== null && (await isBusy())) await sleep(20)
   await end(folder)
 }
 

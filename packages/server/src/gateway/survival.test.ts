@@ -201,6 +201,25 @@ test('an app that dies while requests arrive loses none of those it had not take
   for (const { status, text } of await waiting) assert.deepEqual([status, text], [200, 'back'])
 })
 
+test('a gateway that closes waits for a request under way, and for no connection that is merely kept', async () => {
+  await using site = await testGateway()
+  const answering = Promise.withResolvers<void>()
+  await using app = await testApp((incoming, response) => {
+    if (incoming.url === '/') return response.end('quick')
+    answering.resolve()
+    return setTimeout(() => response.end('slow'), 500)
+  })
+  await site.gateway.route({ app: newId(), host: 'a.localhost', ...local(app.port) })
+  using agent = { kept: new Agent({ keepAlive: true }), [Symbol.dispose]: () => agent.kept.destroy() }
+  assert.equal(await get(site.port, 'a.localhost', agent.kept), 'quick')
+  const slow = visit(site.port, 'a.localhost', { path: '/slow' })
+  await answering.promise
+  const closing = site.gateway.close().then(() => 'closed')
+  // It would take three seconds if it waited for the kept connection.
+  assert.equal(await Promise.race([slow.then(({ text }) => text), closing]), 'slow')
+  assert.equal(await Promise.race([closing, sleep(2000)]), 'closed')
+})
+
 async function countOf(gateway: Gateway, app: string) {
   const count = (await gateway.counts()).find((one) => one.app === app)
   assert.ok(count, `nothing is counted for ${app}`)
