@@ -22,7 +22,7 @@ before(async () => {
       'hexojs/site': foreignSources({ spec: 'hexo-cli@4.3.2', folder: 'assets' }),
     },
   })
-  prices = dearMemory(15_000n)
+  prices = dearMemory(60_000n)
   node = await openTestNode({ remotes: [remote], env: { PERENNIAL_PRICE_BOOK: prices.path } })
 })
 after(async () => {
@@ -48,7 +48,7 @@ test('a static site generator: Hexo’s own site', async () => {
 })
 
 test('a WebSocket app: the server of Yjs', async () => {
-  await liveAndDie('yjs/y-websocket-server', 4_000_000n, async (slug) => {
+  await liveAndDie('yjs/y-websocket-server', 10_000_000n, async (slug) => {
     // The server greets with sync step 1 of its protocol: type 0, step 0.
     const greeting = await firstMessage(slug, '/room')
     assert.deepEqual([...greeting.subarray(0, 2)], [0, 0])

@@ -4,9 +4,14 @@ import { isRefusal, methods } from '@perennial/protocol'
 import { gitRemote, openTestNode, until } from '@perennial/testnet'
 import { dearMemory } from './prices.ts'
 
+/** At /feast it takes so much memory that a payment is soon used up. */
 const SERVER = `
 const http = require('node:http')
-http.createServer((request, response) => response.end('commit one\\n')).listen(process.env.PORT)
+const eaten = []
+http.createServer((request, response) => {
+  if (request.url === '/feast' && eaten.length === 0) eaten.push(Buffer.alloc(300 * 2 ** 20, 1))
+  response.end('commit one\\n')
+}).listen(process.env.PORT)
 console.log('listening')
 `
 const HELLO = {
@@ -43,6 +48,7 @@ test('a repository becomes an app that runs while it is paid for, freezes, and c
   })
 
   // Its purse drains as it runs; empty, it freezes.
+  await node.visit(slug, '/feast')
   await node.appWhen(slug, 'freezes', (app) => app.state === 'frozen', 180_000)
   const frozen = await until('the frozen page', async () => {
     const answer = await node.visit(slug, '/')
