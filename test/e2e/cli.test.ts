@@ -66,6 +66,22 @@ test('a stranger deploys, looks, pays, stops and runs an app from the command li
     assert.match((await run('run', slug)).stdout, /runs again: http/)
   })
 
+  await t.test(
+    'run with a command runs it once in a copy of the app, prints what it prints and ends as it ends',
+    async () => {
+      const done = await run('run', slug, '--', 'sh', '-c', 'echo from a copy; exit 3')
+      assert.equal(done.code, 3, done.stderr)
+      assert.match(done.stdout, /run-[0-9a-f]{6} from a copy\nrun-[0-9a-f]{6} exited with code 3/)
+      const { runs } = JSON.parse((await run('call', 'processes', 'list', '--app', slug)).stdout) as {
+        runs: { exitCode: number }[]
+      }
+      assert.deepEqual(
+        runs.map(({ exitCode }) => exitCode),
+        [3],
+      )
+    },
+  )
+
   await t.test('any method of the catalogue can be called as declared', async () => {
     const done = await run('call', 'ledger', 'account', '--account', 'commons')
     assert.equal((JSON.parse(done.stdout) as { balance: string }).balance, '250000')

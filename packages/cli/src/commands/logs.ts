@@ -22,7 +22,7 @@ export function logs(cli: Command): void {
     .summary('what an app and its builds printed')
     .description(methods.apps.logs.summary)
     .option('-f, --follow', 'go on with what it prints from now on')
-    .option('--source <name>', 'only lines of: web, worker, build, node, router')
+    .option('--source <name>', 'only lines of: web, a worker’s name, release, build, node')
     .option('--after <seq>', 'only lines after this place in the log')
     .addHelpText('after', examples('perennial logs hello--octo --follow', 'perennial logs hello--octo --source build'))
     .action(async (app: string, { follow, source, after }: Options, command: Command) => {
@@ -41,6 +41,6 @@ export function logs(cli: Command): void {
 }
 
 /** One line each, whatever it holds. */
-function describe({ at, source, text }: Line): string {
+export function describe({ at, source, text }: Line): string {
   return `${at.toISOString().slice(11, 19)} ${source.padEnd(6)} ${text.replaceAll(/[\r\n]+/g, ' ')}`
 }

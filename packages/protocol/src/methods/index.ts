@@ -4,8 +4,9 @@ import { apps } from './apps.ts'
 import { funding } from './funding.ts'
 import { ledger } from './ledger.ts'
 import { node } from './node.ts'
+import { processes } from './processes.ts'
 
-export const methods = { apps, funding, ledger, node }
+export const methods = { apps, funding, ledger, node, processes }
 
 export const allMethods: readonly Method[] = Object.values(methods).flatMap((service) => Object.values<Method>(service))
 

@@ -2,3 +2,4 @@
 export { openData, type Data } from './data/index.ts'
 export { openHosting, type Activity, type Hosting, type HostingDeps, type Shown } from './hosting.ts'
 export type { Count, Router } from './router.ts'
+export type { Run } from './runs.ts'

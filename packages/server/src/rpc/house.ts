@@ -29,7 +29,7 @@ export interface House extends StationHouse, Services {
     Builds,
     'ceiling' | 'request' | 'deployment' | 'latest' | 'releases' | 'releaseByHash' | 'release'
   >
-  readonly hosting: Pick<Hosting, 'instances' | 'activities'> & {
+  readonly hosting: Pick<Hosting, 'instances' | 'activities' | 'runs'> & {
     /** After its record says so: stops what runs, and leaves the activator to say why. */
     stop(app: string): Promise<void>
     /** After its record says so: runs it, if its money lets it. */

@@ -78,6 +78,11 @@ async function withNode(work: (node: TestNode) => Promise<void>): Promise<void> 
     record: async () => undefined,
   })
   const idle = {
+    runs: {
+      request: () => Promise.reject(new Error('nothing runs here')),
+      find: async () => null,
+      list: async () => [],
+    },
     instances: async () => [],
     activities: async () => new Map(),
     stop: async () => undefined,

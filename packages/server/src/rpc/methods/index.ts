@@ -5,10 +5,12 @@ import { appMethods } from './apps.ts'
 import { fundingMethods } from './funding.ts'
 import { ledgerMethods } from './ledger.ts'
 import { nodeMethods } from './node.ts'
+import { processMethods } from './processes.ts'
 
 export const handlers: readonly Implementation<House>[] = [
   ...appMethods,
   ...fundingMethods,
   ...ledgerMethods,
   ...nodeMethods,
+  ...processMethods,
 ]
