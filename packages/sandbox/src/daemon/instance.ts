@@ -2,7 +2,7 @@
  * One daemon's place on the machine, all of it derived from its root's name, so that several (a node and the
  * tests beside it) never share an address, an interface name, a user id or a control group.
  */
-import { tagOf } from './tag.ts'
+import { tagOf, uidRangeOf } from './tag.ts'
 
 export interface Instance {
   readonly root: string
@@ -36,7 +36,8 @@ const perBlock = 250
 const uidsEach = 65_536
 /**
  * Host user ids of sandboxes start here: above those that adduser gives to rootless containers, below those
- * that systemd calls foreign. The default root has room for 8000 sandboxes, every other one for 1000.
+ * that systemd calls foreign. The default root has room for 8000 sandboxes, every other one for 1000; beyond eight
+ * others, two share a range, which lets the kernel count their sandboxes as one user and nothing more.
  */
 const uidFloor = 0x4000_0000
 
@@ -62,7 +63,7 @@ export function instance(options: {
     vethPrefix: `p${tag.slice(0, 6)}v`,
     cgroupParent: `/perennial-${tag}`,
     capacity: isDefault ? 8000 : 1000,
-    firstUid: isDefault ? uidFloor : uidFloor + (8000 + (parseInt(tag, 16) % 8) * 1000) * uidsEach,
+    firstUid: isDefault ? uidFloor : uidFloor + (8000 + uidRangeOf(tag) * 1000) * uidsEach,
   }
 }
 

@@ -5,8 +5,13 @@
  * where another used to be, gets a name of its own.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+
+/** The name also says which of so many ranges of user ids is the root's; the default root has one of its own. */
+const uidRanges = 8
+
+export const uidRangeOf = (tag: string) => parseInt(tag, 16) % uidRanges
 
 const kept = (root: string) => join(root, 'tag')
 const holder = (tag: string) => `/run/perennial-${tag}.root`
@@ -18,9 +23,13 @@ export function tagOf(root: string): string {
 /** Answers whether the root had another name, under which it can have left nothing on this machine. */
 export function claimTag(root: string): { isRenamed: boolean } {
   const own = read(kept(root))
+  // A root of an earlier version has no name of its own, and things on the machine under the one that is derived.
+  const isNew = own === undefined && !existsSync(join(root, 'subnet'))
+  const ranges = isNew ? rangesOfOthers() : new Set<number>()
+  const isCrowded = (tag: string) => ranges.size < uidRanges && ranges.has(uidRangeOf(tag))
   for (let salt = 0; ; salt++) {
     const tag = salt === 0 ? (own ?? derive(root)) : derive(`${root}#${salt}`)
-    if (isOthers(tag, { root, own })) continue
+    if (isOthers(tag, { root, own }) || isCrowded(tag)) continue
     write(kept(root), tag)
     write(holder(tag), root)
     return { isRenamed: own !== undefined && own !== tag }
@@ -37,6 +46,11 @@ function isOthers(tag: string, { root, own }: { root: string; own: string | unde
   // Without a name of its own, a root that the note calls by this one is not the root that was noted.
   if (other === root) return own !== tag
   return own !== tag || read(kept(other)) === tag
+}
+
+function rangesOfOthers(): Set<number> {
+  const tags = readdirSync('/run').flatMap((name) => /^perennial-([0-9a-f]{8})\.root$/.exec(name)?.[1] ?? [])
+  return new Set(tags.filter((tag) => read(kept(read(holder(tag)) ?? '')) === tag).map(uidRangeOf))
 }
 
 function derive(text: string): string {
