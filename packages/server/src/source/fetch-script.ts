@@ -124,3 +124,10 @@ say done
 `
 
 export const FETCH_SCRIPT = `set -e\ncd /app\n${RESOLVE}${FETCH}${LIST}`
+
+/** Which commit a name means just now, and no more. */
+export const LOOK_SCRIPT = `set -e\ncd /tmp\n${RESOLVE}
+say "commit $want"
+say "ref $ref"
+say done
+`

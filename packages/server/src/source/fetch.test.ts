@@ -12,7 +12,7 @@ import { readConfig } from '../config.ts'
 import { openDiagnostics } from '../diagnostics.ts'
 import { openOutbound } from '../outbound/index.ts'
 import { readOutput } from '../output.ts'
-import { fetchSpec, readFetch, type Fetched } from './index.ts'
+import { fetchSpec, LOOK_TIMEOUT_MS, lookSpec, readFetch, readLook, type Fetched } from './index.ts'
 import { sshSignature } from './signature/testing.ts'
 
 const stack = new AsyncDisposableStack()
@@ -222,6 +222,30 @@ test('a name means one thing: a branch, a tag, or a commit by its first characte
   // A commit that somebody proposed lies in the same store, and is not the repository's own.
   const theirs = bare('octo/names2', ['rev-parse', 'refs/pull/1/head'])
   assert.match(await said(theirs), /may be of a fork or of a pull request/)
+})
+
+test('whether there is anything new is asked without fetching it', async () => {
+  const first = await remote.commit('octo/news', { 'index.html': '1' }, 'one')
+  bare('octo/news', ['tag', '-a', '-m', 'x', 'v1'])
+  const look = async (ref: string | null) => {
+    const id = `look${++made}`
+    const { client } = sandbox
+    const url = plain('octo/news')
+    const { address } = await client.start(lookSpec({ id, repository: { url }, ref, gitProxy: outbound.gitProxy }))
+    const exit = await client.wait({ id, timeoutMs: LOOK_TIMEOUT_MS })
+    const lines = await readOutput(client.logPath(id))
+    const of = (stream: 'out' | 'err') =>
+      lines.filter((line) => line.stream === stream).map(({ bytes }) => bytes.toString())
+    await client.remove({ id })
+    outbound.forget(address)
+    return readLook({ out: of('out'), err: of('err'), exit, refused: null, url, ref })
+  }
+  assert.deepEqual(await look(null), { commit: first, ref: 'refs/heads/main' })
+  const second = await remote.commit('octo/news', { 'index.html': '2' }, 'two')
+  assert.deepEqual(await look('main'), { commit: second, ref: 'refs/heads/main' })
+  assert.deepEqual(await look('v1'), { commit: first, ref: 'refs/tags/v1' })
+  const none = await look('nope')
+  assert.ok(isRefusal(none) && /no branch, tag or commit nope/.test(none.sentence))
 })
 
 test('a folder is listed with the top, and other folders that hold a manifest are named', async () => {

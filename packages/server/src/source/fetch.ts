@@ -6,7 +6,7 @@
  */
 import type { Door, SandboxSpec } from '@perennial/sandbox/client'
 import { isRefusal } from '@perennial/protocol'
-import { FETCH_SCRIPT } from './fetch-script.ts'
+import { FETCH_SCRIPT, LOOK_SCRIPT } from './fetch-script.ts'
 import { parseRef } from './ref.ts'
 import type { Repository } from './repository.ts'
 
@@ -35,6 +35,8 @@ export interface FetchAsk {
   readonly gitProxy: Door
 }
 
+export const LOOK_TIMEOUT_MS = 30_000
+
 /** What git may do at all. Its own files of settings are not there in the sandbox. */
 function gitSettings({ repository, gitProxy }: FetchAsk): Record<string, string> {
   return {
@@ -61,6 +63,20 @@ function gitSettings({ repository, gitProxy }: FetchAsk): Record<string, string>
     'maintenance.auto': 'false',
     'safe.directory': '*',
     'advice.detachedHead': 'false',
+  }
+}
+
+/** Asks which commit a branch or tag is at, for a small part of what a fetch costs: is there anything new? */
+export function lookSpec(ask: Omit<FetchAsk, 'scratch' | 'root'>): SandboxSpec {
+  const { scratch: _scratch, ...spec } = fetchSpec({ ...ask, scratch: '' })
+  // A commit that no name leads to never changes: its history is not asked for.
+  const env = { ...spec.env, REF_PREFIX: '' }
+  return {
+    ...spec,
+    env,
+    argv: ['sh', '-c', LOOK_SCRIPT],
+    cwd: '/tmp',
+    limits: { ...spec.limits, memoryBytes: 256 * MIB },
   }
 }
 

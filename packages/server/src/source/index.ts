@@ -1,5 +1,5 @@
 /** A public repository at a commit: its address, its files, and the plan that follows from them. */
-export { FETCH_LIMITS, fetchSpec, type FetchAsk } from './fetch.ts'
+export { FETCH_LIMITS, fetchSpec, LOOK_TIMEOUT_MS, lookSpec, type FetchAsk } from './fetch.ts'
 export { describe, type Fetched } from './fetched.ts'
 export { planBuild } from './plan/detect.ts'
 export {
@@ -13,7 +13,7 @@ export {
 } from './plan/plan.ts'
 export { readLicence, type Licence } from './licence.ts'
 export { findReadme, renderReadme, type Readme, type ReadmeText } from './readme.ts'
-export { readFetch, UnreadableFetch, type FetchOutcome } from './read-fetch.ts'
+export { readFetch, readLook, UnreadableFetch, type FetchOutcome } from './read-fetch.ts'
 export { parseRef } from './ref.ts'
 export { parseRepository, type Repository } from './repository.ts'
 export { Deliveries, LONGEST_DELIVERY_BYTES, readWebhook, type Delivery, type Webhook } from './webhook.ts'

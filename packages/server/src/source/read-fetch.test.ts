@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import test from 'node:test'
 import { isRefusal } from '@perennial/protocol'
-import { readFetch, UnreadableFetch, type FetchOutcome } from './read-fetch.ts'
+import { readFetch, readLook, UnreadableFetch, type FetchOutcome } from './read-fetch.ts'
 import { fuzz } from './testing.ts'
 
 const body = 'tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor A <a@b> 1767225600 +0000\n\nfirst\n'
@@ -77,6 +77,8 @@ test('whatever is printed instead is a refusal or an error of its own kind, neve
   fuzz({ corpus, words }, (text) => {
     const lines = text.split('\n')
     try {
+      const looked = readLook(outcome({ out: lines, exit: exited([0, 1, 128][at % 3] ?? 0) }))
+      assert.ok(isRefusal(looked) || /^[0-9a-f]{40,64}$/.test(looked.commit))
       const found = readFetch(outcome({ out: lines, err: lines.slice(0, 3), exit: exited([0, 1, 128][at++ % 3] ?? 0) }))
       if (isRefusal(found)) assert.ok(found.sentence.length > 0 && found.sentence.length < 1000)
       else assert.equal(found.commit, hash)

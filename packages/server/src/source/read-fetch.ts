@@ -51,6 +51,7 @@ const MOST_ENTRIES = 2000
 const MOST_FILES = 40
 const MOST_NAMES = 20
 const ID = '[0-9a-f]{40}|[0-9a-f]{64}'
+const REF_LINE = /^ref (refs\/(?:heads|tags)\/.{1,250}|)$/
 /** A commit that is longer was cut, and its signature cannot be judged. */
 const COMMIT_BYTES = 65_536
 
@@ -68,10 +69,21 @@ export function readFetch(outcome: FetchOutcome): Fetched | Refusal {
   return parse(out)
 }
 
+/** What looking printed: the commit that the name means now. */
+export function readLook(outcome: FetchOutcome): Pick<Fetched, 'commit' | 'ref'> | Refusal {
+  const { out, exit } = outcome
+  if (exit?.code !== 0 || out.at(-1) !== 'done') return whyNot(outcome, false)
+  const lines = new Lines(out)
+  const commit = lines.next(new RegExp(`^commit (${ID})$`))
+  const ref = lines.next(REF_LINE)
+  lines.next(/^done()$/)
+  return { commit, ref: ref === '' ? null : oneLine(ref) }
+}
+
 function parse(out: readonly string[]): Fetched {
   const lines = new Lines(out)
   const commit = lines.next(new RegExp(`^commit (${ID})$`))
-  const ref = lines.next(/^ref (refs\/(?:heads|tags)\/.{1,250}|)$/)
+  const ref = lines.next(REF_LINE)
   const tree = lines.next(new RegExp(`^tree (${ID})$`))
   const committedAt = new Date(Math.min(Number(lines.next(/^committed (\d{1,15})$/)), 8.64e12) * 1000)
   const subject = oneLine(fromBase64(lines.next(/^subject ([A-Za-z0-9+/=]{0,1400})$/)).toString('utf8'))

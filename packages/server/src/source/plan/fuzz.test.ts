@@ -17,6 +17,7 @@ import { parseSchedule } from './schedule.ts'
 import { parseSize } from './size.ts'
 import { listingOf } from './testing.ts'
 import { openLook } from './look.ts'
+import { chooseManager } from './package-manager.ts'
 import { isMember, parsePnpmWorkspace } from './workspaces.ts'
 
 const PACKAGE = JSON.stringify({
@@ -125,6 +126,27 @@ test('any list of members is read, and any folder is one or not', () => {
       for (const folder of ['apps/web', 'apps/old', 'a']) assert.equal(typeof isMember(folder, globs), 'boolean')
     },
   )
+})
+
+test('any beginning of a lockfile names a manager and an exact version', () => {
+  const corpus = [
+    "lockfileVersion: '9.0'\n\nsettings:",
+    '# yarn lockfile v1\n',
+    '__metadata:\n  version: 8\n  cacheKey: 10c0',
+    'pnpm@9.1.2+sha512.ab',
+    'yarnPath: .yarn/releases/yarn-4.5.1.cjs',
+  ]
+  fuzz({ corpus, words: ['lockfileVersion: ', '__metadata:', '  version: ', 'yarn@', '.cjs'] }, (text) => {
+    const given = { 'pnpm-lock.yaml': text, 'yarn.lock': text, '.yarnrc.yml': text }
+    for (const name of ['pnpm-lock.yaml', 'yarn.lock'] as const) {
+      const look = openLook(listingOf({ [name]: given[name], '.yarnrc.yml': text }))
+      const { package: wanted } = chooseManager(look, { packageManager: text.slice(0, 300) })
+      assert.match(
+        wanted ?? 'npm@1',
+        /^(?:npm|pnpm|yarn|@yarnpkg\/cli-dist)@\d{1,4}(?:\.\d{1,4}\.\d{1,4}(?:-[A-Za-z0-9.]{1,40})?)?$/,
+      )
+    }
+  })
 })
 
 test('any Python manifest or program gives names, and a start or none', () => {
