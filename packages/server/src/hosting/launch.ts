@@ -83,7 +83,7 @@ export function openLauncher(services: Services, deps: LauncherDeps): Launcher {
     const { address } = await sandbox.start(
       specOf({
         id: instance.id,
-        release: { sha256: release.sha256, image: plan.runImage, argv, env: plan.env },
+        release: { sha256: release.sha256, image: plan.runImage, argv, env: plan.env, cwd: plan.cwd },
         limits,
         cpuPercent: instance.process === 'web' ? BOOT_CPU_PERCENT : limits.cpuPercent,
         url: `http://${app.slug}.${config.appsDomain}:${config.listen.port}`,

@@ -79,6 +79,16 @@ test('a command runs once in a copy of the app: its lines are in the log, its ex
   assert.match(poor.sentence ?? '', /purse/)
 })
 
+test('a folder of a workspace runs in that folder', async () => {
+  const workspace = {
+    'package.json': JSON.stringify({ name: 'top', private: true, workspaces: ['packages/*'] }),
+    'packages/site/package.json': JSON.stringify({ name: 'site', scripts: { start: 'node server.js' } }),
+    'packages/site/server.js': SERVER.replace("process.env.RELEASE ?? 'one'", 'process.cwd()'),
+  }
+  const app = await host.run('octo/workspace', workspace, 'packages/site')
+  assert.equal((await host.visit(app)).text, '/app/packages/site')
+})
+
 test('what is due at set times is run once each time, and not while its app may not work in the background', async () => {
   const crontab = JSON.stringify({ cron: [{ schedule: '0 3 * * *', command: 'echo due' }] })
   const app = await host.run('octo/due', files({ 'app.json': crontab }))

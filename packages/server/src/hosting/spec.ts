@@ -14,6 +14,8 @@ export interface Runnable {
   readonly image: SandboxSpec['image']
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Below /app; empty: /app itself. */
+  readonly cwd: string
 }
 
 export function specOf(run: {
@@ -46,7 +48,7 @@ export function specOf(run: {
       PORT: String(APP_PORT),
       APP_URL: url,
     },
-    cwd: '/app',
+    cwd: release.cwd === '' ? '/app' : `/app/${release.cwd}`,
     user: 'app',
     limits: { memoryBytes: limits.memoryBytes, pids: PIDS, cpuPercent },
     network: funded ? 'internet' : 'none',
