@@ -73,7 +73,10 @@ export async function mountDisk({ file, at }: { file: string; at: string }): Pro
   if (isMounted(at)) return
   await mkdir(at, { recursive: true })
   await run('mount', ['-t', 'ext4', '-o', 'loop,nosuid,nodev,noatime,noinit_itable,discard', file, at])
-  await rmdir(`${at}/lost+found`).catch(ignoreMissing)
+  await rmdir(`${at}/lost+found`).catch((error: NodeJS.ErrnoException) => {
+    // Whoever uses the disk may have put something there, or called a file so.
+    if (!['ENOENT', 'ENOTEMPTY', 'ENOTDIR'].includes(error.code ?? '')) throw error
+  })
 }
 
 export async function mountOverlay(layers: { lower: string; upper: string; work: string; at: string }): Promise<void> {

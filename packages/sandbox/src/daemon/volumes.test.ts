@@ -46,6 +46,13 @@ test('two sandboxes of an owner use one volume at once, and each sees its own us
   await client.remove({ id: 'one' })
 })
 
+test('an app may call its files lost+found', async () => {
+  await fresh()
+  await run('mkdir /data/lost+found; touch /data/lost+found/file')
+  assert.equal(await run('ls /data/lost+found; rm -r /data/lost+found; echo kept > /data/lost+found'), 'file\n')
+  assert.equal(await run('cat /data/lost+found'), 'kept\n')
+})
+
 test('both users of a sandbox can write to a volume', async () => {
   await fresh()
   for (const user of ['app', 'root'] as const) await run(`touch /data/${user}`, { user })
