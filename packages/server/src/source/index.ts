@@ -14,7 +14,6 @@ export {
 export { readLicence, type Licence } from './licence.ts'
 export { findReadme, renderReadme, type Readme, type ReadmeText } from './readme.ts'
 export { readFetch, readLook, UnreadableFetch, type FetchOutcome } from './read-fetch.ts'
-export { parseRef } from './ref.ts'
 export { parseRepository, type Repository } from './repository.ts'
 export { Deliveries, LONGEST_DELIVERY_BYTES, readWebhook, type Delivery, type Webhook } from './webhook.ts'
 export { signatureSentence, type CommitSignature } from './signature/index.ts'

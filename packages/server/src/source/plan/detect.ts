@@ -59,8 +59,10 @@ export function planBuild(fetched: Planned): Plan | PlanRefusal {
       'Remove some from its Procfile.',
     )
   const crons = [...manifest.cron, ...app.cron]
+  const own = manifest.start !== undefined || manifest.processes?.['web'] !== undefined
   const wanted: Wanted = {
     processes,
+    webFrom: own ? 'perennial.json' : 'Procfile',
     others: [...crons.map(({ command }) => command), ...(app.postdeploy === null ? [] : [app.postdeploy])],
     build: manifest.build ?? null,
     site: manifest.static ?? null,

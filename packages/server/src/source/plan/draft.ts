@@ -6,6 +6,8 @@ import type { Plan } from './plan.ts'
 export interface Wanted {
   /** Command lines by process, as Procfile and perennial.json have them. */
   readonly processes: ReadonlyMap<string, string>
+  /** For people: which of the two names the web process. */
+  readonly webFrom: 'Procfile' | 'perennial.json'
   /** Command lines that run at other times: cron, after the first deployment. */
   readonly others: readonly string[]
   readonly build: string | null

@@ -138,7 +138,7 @@ test('a member of a workspace is installed from the top and runs in its folder',
     'npm install pnpm@9.1.2',
     'pnpm install --frozen-lockfile',
     'pnpm run build in apps/web and in what it needs',
-    'remove what the package manager kept for itself',
+    'remove what only the build needed',
   ])
   assert.deepEqual([found.cwd, found.packPath], ['apps/web', null])
   assert.match(found.env['PATH'] ?? '', /^\/app\/apps\/web\/node_modules\/\.bin:\/app\/node_modules\/\.bin:/)

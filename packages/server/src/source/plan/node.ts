@@ -9,7 +9,7 @@ import { cacheKey } from './cache-key.ts'
 import type { Draft, Ground } from './draft.ts'
 import { frameworkOf, isDeveloping, type Framework, type Outcome } from './frameworks.ts'
 import { installSteps, pathOf, type Install } from './install.ts'
-import { nodeMajor } from './node-version.ts'
+import { nodeMajor, type NodeChoice } from './node-version.ts'
 import { chooseManager, type Manager } from './package-manager.ts'
 import { NO_PACKAGE, parsePackage, type PackageJson } from './package-json.ts'
 import { planRefusal, type PlanRefusal } from './plan.ts'
@@ -27,7 +27,7 @@ interface Project extends Ground {
   readonly manager: Manager
   readonly framework: Framework | null
   readonly outcome: Outcome | null
-  readonly major: 24 | 26
+  readonly node: NodeChoice
   readonly member: string | null
 }
 
@@ -40,8 +40,8 @@ export function planNode(ground: Ground): Draft | PlanRefusal {
   const manager = chooseManager(member === null ? look : top, packageManagerOf(npm, ground, member))
   const framework = frameworkOf({ look, npm })
   const outcome = framework?.outcome({ look, npm }) ?? null
-  const { major } = wanted.node === null ? npm.node : nodeMajor(wanted.node)
-  const project = { ...ground, npm, manager, framework, outcome, major, member }
+  const node = wanted.node === null ? npm.node : nodeMajor(wanted.node)
+  const project = { ...ground, npm, manager, framework, outcome, node, member }
   if (wanted.site !== null) return planSite(project, { folders: [wanted.site], only: true })
   const start = startOf(project)
   if (start !== null) return planServer(project, start)
@@ -85,7 +85,7 @@ interface Start {
 /** What the web process is; null: nothing says so. */
 function startOf({ look, npm, framework, outcome, wanted }: Project): Start | null {
   const own = wanted.processes.get('web')
-  if (own !== undefined) return { line: own, from: 'Procfile' }
+  if (own !== undefined) return { line: own, from: wanted.webFrom }
   const { scripts } = npm
   for (const name of ['start', ...PRODUCTION_SCRIPTS]) {
     if (scripts[name] === undefined) continue
@@ -115,7 +115,7 @@ function buildOf({ look, npm, framework, wanted }: Project): Install['build'] {
 }
 
 function planServer(project: Project, start: Start): Draft {
-  const { npm, manager, major, member, wanted } = project
+  const { npm, manager, node, member, wanted } = project
   const lines = [...wanted.processes.values(), ...wanted.others, start.line]
   const needs = new Set(lines.flatMap((line) => [...resolveCommand(line, npm).needs]))
   const keepsManager = needs.has(manager.kind === 'pnpm' ? 'pnpm' : 'yarn') && manager.package !== null
@@ -127,7 +127,7 @@ function planServer(project: Project, start: Start): Draft {
     member,
     build: buildOf(project),
     installs: npm.installs || manager.package !== null || member !== null,
-    prunes: npm.develops && tool === null,
+    prunes: (npm.develops || member !== null) && tool === null,
     keepsManager,
   }
   const { steps, sentence } = installSteps(install)
@@ -136,8 +136,8 @@ function planServer(project: Project, start: Start): Draft {
   const port = /\s(?:-p|--port)[ =]?(\d{2,5})\b|\bPORT=(\d{2,5})\b/.exec(run(start.line).join(' '))
   return {
     kind: 'node',
-    buildImage: steps.length === 0 ? null : `build-${major}`,
-    runImage: needs.has('npm') ? `build-${major}` : `node-${major}`,
+    buildImage: steps.length === 0 ? null : `build-${node.major}`,
+    runImage: needs.has('npm') ? `build-${node.major}` : `node-${node.major}`,
     steps,
     web: run(start.line),
     packPath: null,
@@ -146,7 +146,7 @@ function planServer(project: Project, start: Start): Draft {
       NODE_ENV: 'production',
       PATH: pathOf({ manager: keepsManager ? manager : { ...manager, package: null }, member }),
     },
-    sentence: `A Node ${major} app (${start.from}); ${sentence}.${npm.node.note}`,
+    sentence: `A Node ${node.major} app (${start.from}); ${sentence}.${node.note}`,
     notes: [
       ...manager.notes,
       ...(tool === null ? [] : [`devDependencies stay: the app is started with ${tool.slice(0, 80)}.`]),
@@ -178,7 +178,7 @@ function developerTool(lines: string, { devDependencies }: PackageJson): string 
 }
 
 function planSite(project: Project, collect: Parameters<typeof collectSite>[0]): Draft {
-  const { npm, manager, major, member, framework } = project
+  const { npm, manager, node, member, framework } = project
   const build = buildOf(project)
   const install: Install = {
     manager,
@@ -200,7 +200,7 @@ function planSite(project: Project, collect: Parameters<typeof collectSite>[0]):
   const what = framework === null ? '' : ` of ${framework.name}`
   return {
     kind: 'static',
-    buildImage: `build-${major}`,
+    buildImage: `build-${node.major}`,
     runImage: 'static',
     // Pruning serves nobody: only the site is kept.
     steps: [...steps.filter(({ name }) => name !== 'prune'), last],
@@ -208,7 +208,7 @@ function planSite(project: Project, collect: Parameters<typeof collectSite>[0]):
     packPath: prefix + SITE,
     cwd: '',
     env: {},
-    sentence: `A static site${what}, made with Node ${major}; ${sentence}. It is looked for in ${collect.folders.slice(0, 5).join(', ')}.${npm.node.note}`,
+    sentence: `A static site${what}, made with Node ${node.major}; ${sentence}. It is looked for in ${collect.folders.slice(0, 5).join(', ')}.${node.note}`,
     notes: manager.notes,
     cache: keyOf(project),
     run: (line) => resolveCommand(line, npm).argv,
@@ -232,10 +232,10 @@ export function servedAsItIs(from: string): Draft {
   }
 }
 
-function keyOf({ manager, major, member }: Project): Draft['cache'] {
+function keyOf({ manager, node, member }: Project): Draft['cache'] {
   if (manager.lockfile === null) return null
   const { name, sha256 } = manager.lockfile
-  return { key: cacheKey([`build-${major}`, manager.kind, manager.package, name, sha256, member]) }
+  return { key: cacheKey([`build-${node.major}`, manager.kind, manager.package, name, sha256, member]) }
 }
 
 function mapValues(

@@ -66,7 +66,7 @@ export function planPython({ look, wanted }: Ground): Draft | PlanRefusal {
     const listed = installed.has('mkdocs') || installed.has('mkdocs-material')
     return planSite({ source: listed ? source : MKDOCS, build: 'mkdocs build --site-dir site', folder: 'site', notes })
   }
-  const start = own === undefined ? pythonStart(look, installed) : { line: own, from: 'Procfile', note: null }
+  const start = own === undefined ? pythonStart(look, installed) : { line: own, from: wanted.webFrom, note: null }
   if (start === null)
     return planRefusal(
       'It is written in Python and nothing says how to start it.',
