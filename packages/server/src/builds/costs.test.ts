@@ -18,7 +18,7 @@ test('the CPU time of steps that end within moments is what the kernel counted, 
     id: 'idle',
     image: 'static',
     argv: ['sleep', '1000'],
-    writableBytes: 2 ** 20,
+    writableBytes: 16 * 2 ** 20,
     env: {},
     cwd: '/',
     user: 'app',
@@ -26,6 +26,7 @@ test('the CPU time of steps that end within moments is what the kernel counted, 
     network: 'none',
   })
   const kernelNs = async () => {
+    assert.equal(await client.wait({ id: 'idle', timeoutMs: 0 }), null)
     const idle = (await client.read()).find(({ id }) => id === 'idle')
     return cpuOfAll(bench.sandbox.options.root) - (idle?.cpuNs ?? 0n)
   }

@@ -16,7 +16,8 @@ test('a node closes at once while an app does not answer yet, and the next one g
   host.hosting.stopStarting()
   await jobs.close()
   const tookMs = performance.now() - beganMs
-  assert.ok(tookMs < 2000, `it took ${tookMs} ms`)
+  // Half a second on a quiet machine; a minute if the app were waited for.
+  assert.ok(tookMs < 15_000, `it took ${tookMs} ms`)
   const live = await database.query(`select from instance where app = $1 and state <> 'gone'`, [app.id])
   assert.equal(live.length, 0, 'what had not answered was ended')
   await host.restart()
