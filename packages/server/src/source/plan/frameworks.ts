@@ -22,6 +22,8 @@ export interface Framework {
   readonly script?: string
   /** Without this file it is a tool among others, and no site. */
   readonly needs?: string
+  /** What it keeps for its next build: of no use to a release, and other in each. */
+  readonly caches?: readonly string[]
   readonly outcome: (found: { look: Look; npm: PackageJson }) => Outcome
 }
 
@@ -60,6 +62,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     name: 'Next.js',
     packages: ['next'],
     build: 'next build',
+    caches: ['.next/cache'],
     outcome: ({ look }) => {
       const config = nextConfigs.map((name) => look.listing.files.get(name)).find((text) => text !== undefined) ?? ''
       return /\boutput\s*:\s*['"`]export['"`]/.test(config)
@@ -71,6 +74,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     name: 'Nuxt',
     packages: ['nuxt'],
     build: 'nuxt build',
+    caches: ['node_modules/.cache', '.nuxt'],
     outcome: ({ npm }) =>
       /\bnux[ti] generate\b/.test(npm.scripts['build'] ?? '')
         ? { kind: 'site', folders: ['.output/public', 'dist'] }

@@ -12,7 +12,7 @@ import { installSteps, pathOf, type Install } from './install.ts'
 import { nodeMajor, type NodeChoice } from './node-version.ts'
 import { chooseManager, type Manager } from './package-manager.ts'
 import { NO_PACKAGE, parsePackage, type PackageJson } from './package-json.ts'
-import { planRefusal, type PlanRefusal } from './plan.ts'
+import { planRefusal, type PlanRefusal, type Step } from './plan.ts'
 import { collectSite, SERVE_SITE, SITE, SITE_FOLDERS } from './static-site.ts'
 import { isMember, parsePnpmWorkspace } from './workspaces.ts'
 
@@ -130,7 +130,8 @@ function planServer(project: Project, start: Start): Draft {
     prunes: (npm.develops || member !== null) && tool === null,
     keepsManager,
   }
-  const { steps, sentence } = installSteps(install)
+  const { steps: made, sentence } = installSteps(install)
+  const steps = [...made, ...tidySteps(project)]
   const scripts = Object.assign(Object.create(null), mapValues(npm.scripts, atPort)) as PackageJson['scripts']
   const run = (line: string) => resolveCommand(atPort(line), { ...npm, scripts }).argv
   const port = /\s(?:-p|--port)[ =]?(\d{2,5})\b|\bPORT=(\d{2,5})\b/.exec(run(start.line).join(' '))
@@ -155,6 +156,12 @@ function planServer(project: Project, start: Start): Draft {
     cache: keyOf(project),
     run,
   }
+}
+
+function tidySteps({ framework, member }: Project): readonly Step[] {
+  if (framework?.caches === undefined) return []
+  const argv = ['rm', '-rf', ...framework.caches]
+  return [{ name: 'tidy', title: `remove the caches of ${framework.name}`, argv, env: {}, cwd: member ?? '' }]
 }
 
 /** Servers of files and frameworks that are told a port of their own get the app's instead. */
