@@ -19,7 +19,7 @@ import { openDiagnostics } from './diagnostics.ts'
 import { openEvents } from './events.ts'
 import { openFunding, type Funding } from './funding/index.ts'
 import { openGateway, plainPage, type Gateway } from './gateway/index.ts'
-import { openData, openHosting, type Hosting } from './hosting/index.ts'
+import { openData, openHosting, stageOf, type Hosting } from './hosting/index.ts'
 import { openIdentity } from './identity/index.ts'
 import { openJobs } from './jobs.ts'
 import { openKeys } from './keys.ts'
@@ -130,7 +130,14 @@ export async function openNode(config: Config): Promise<Node> {
     })
     later.gateway = gateway
     closing(() => gateway.close())
-    const data = openData(services, { sandbox, metering, logs })
+    const data = openData(services, {
+      sandbox,
+      apps,
+      metering,
+      logs,
+      payerOf: (app) => funding.payerOf(app, 'run'),
+      stage: stageOf(() => later.hosting),
+    })
     const hosting = openHosting(services, {
       apps,
       builds,

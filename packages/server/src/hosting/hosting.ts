@@ -4,7 +4,7 @@
 import { serial, type Serial } from '../serial.ts'
 import type { Services } from '../services.ts'
 import { permitted, type Refusal } from '@perennial/protocol'
-import type { KeptApp } from './data/index.ts'
+import type { KeptApp, Stage } from './data/index.ts'
 import { openKeeper, type Keeper, type KeeperDeps } from './keeper.ts'
 import { openPrinted, type Printed } from './printed.ts'
 import { openCrons } from './crons.ts'
@@ -20,6 +20,7 @@ import {
 import type { Count } from './router.ts'
 import { openRuns, type Runs } from './runs.ts'
 import { APP_PORT } from './spec.ts'
+import { openStage } from './stage.ts'
 
 export type HostingDeps = Omit<KeeperDeps, 'carryOut' | 'watch' | 'stopping' | 'deployed'>
 
@@ -39,6 +40,8 @@ export interface Shown {
 export interface Hosting {
   /** Commands of apps that run once. */
   readonly runs: Runs
+  /** For what is done to an app's data. */
+  readonly stage: Stage
   /** Answers once the app takes requests; for the gateway. */
   wake(app: string): Promise<'ready' | Refusal>
   /** Makes what runs what should run, now. */
@@ -239,6 +242,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
 
   return {
     runs,
+    stage: openStage({ database, sandbox, inTurn }),
     keep,
     // Most requests that wait find it awake; only the first of them does the work.
     wake: (app) => inTurn(app, (keeper) => keeper.wake()),
@@ -278,6 +282,9 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
       for (const app of await apps.ids()) if (!keptApps.has(app)) await router.unroute({ app })
       for (const row of kept.filter(isWeb)) await adopt(row, sandboxes.get(row.id)?.state === 'frozen')
       await deps.data.reconcile(dataOf(kept))
+      // A worker stands still only while its data is copied, which the last node did not finish.
+      for (const { id } of kept.filter((row) => !isWeb(row)))
+        if (sandboxes.get(id)?.state === 'frozen') await sandbox.thaw({ id })
       const keptIds = new Set(kept.map(({ id }) => id))
       for (const row of rows) if (!keptIds.has(row.id)) await endLeft(row, sandboxes.has(row.id))
       for (const { id } of rows) sandboxes.delete(id)

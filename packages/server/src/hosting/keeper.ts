@@ -57,7 +57,7 @@ export interface Keeper {
   /** Nobody asks for it: frozen in RAM if that stays so. */
   sleep(): Promise<void>
   /** The node closes: everything is charged and stopped; the next start brings it back. */
-  close(): Promise<void>
+  close(reason?: string): Promise<void>
   /** Its sandbox ended by itself; without `exit` it is not there any more. */
   ended(instance: Instance, exit: Pick<Exit, 'sentence'> | null): Promise<void>
   /** Starts a command that runs once, beside whatever else runs; who began it waits for its end. */
@@ -278,7 +278,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       return refuse('server-error/cannot-complete-request', backOff?.sentence ?? 'The app does not start.')
     },
     sleep: () => act(sleep),
-    close: () => act(async () => halt(await liveInstances(database, appId), 'the node was stopped')),
+    close: (reason = 'the node was stopped') => act(async () => halt(await liveInstances(database, appId), reason)),
     ended: (instance, exit) =>
       act(() => (instance.process === 'web' ? ended(instance, exit) : workers.ended(instance, exit))),
     begin: (task) =>

@@ -8,7 +8,7 @@ import { openBuildBench, openBuilder, type BuildBench, type Builder } from '../b
 import { openGateway, type Gateway } from '../gateway/index.ts'
 import { visit, type Answer } from '../gateway/testing.ts'
 import { accountOf } from '../metering/index.ts'
-import { openData, type Data } from './data/index.ts'
+import { openData, stageOf, type Data } from './data/index.ts'
 import { openHosting, type Activity, type Hosting } from './hosting.ts'
 
 export interface HostingBench extends AsyncDisposable {
@@ -17,9 +17,10 @@ export interface HostingBench extends AsyncDisposable {
   readonly builder: Builder
   readonly gateway: Gateway
   readonly hosting: Hosting
+  readonly data: Data
   readonly port: number
   /** Commits, builds and starts it; answers once it runs. */
-  run(name: string, files: Record<string, string>): Promise<App>
+  run(name: string, files: Record<string, string>, root?: string): Promise<App>
   /** Commits changed files and deploys them; rejects with the deployment's problem and the app's log. */
   again(app: App, name: string, files: Record<string, string>): Promise<void>
   /** Between two nodes: kills one app's sandbox, and leaves one that belongs to nobody. */
@@ -73,9 +74,12 @@ export async function openHostingBench(environment: Readonly<Record<string, stri
     get hosting() {
       return node.hosting
     },
+    get data() {
+      return node.data
+    },
     port,
-    async run(name, files) {
-      const app = await bench.app(name, files)
+    async run(name, files, root) {
+      const app = await bench.app(name, files, undefined, root)
       await self.setState(app, 'funded')
       await settled(await bench.deploy(app))
       return app
@@ -193,7 +197,11 @@ async function openHosts(builder: Builder): Promise<Hosts> {
       },
     },
   })
-  const data = openData(services, { sandbox, metering, logs })
+  const payerOf = async (app: string) => {
+    const purse = accountOf.purse(app)
+    return (await accounts.balance(purse)).balance > 0n ? purse : null
+  }
+  const data = openData(services, { sandbox, apps, metering, logs, payerOf, stage: stageOf(() => later.hosting) })
   const hosting = openHosting(services, {
     data,
     apps,
@@ -203,12 +211,7 @@ async function openHosts(builder: Builder): Promise<Hosts> {
     builds,
     limits: appLimits(config),
     router: gateway,
-    funding: {
-      async payerOf(app) {
-        const purse = accountOf.purse(app)
-        return (await accounts.balance(purse)).balance > 0n ? purse : null
-      },
-    },
+    funding: { payerOf },
   })
   later.hosting = hosting
   await hosting.reconcile()

@@ -1,18 +1,26 @@
 /** An app's durable data: what its instances mount, the database beside them, and what all of it costs. */
 import { isRefusal, refuse, type Refusal } from '@perennial/protocol'
 import { SandboxRefused, type Mount, type Sandbox, type SandboxClient } from '@perennial/sandbox/client'
-import type { App, Logs } from '../../apps/index.ts'
+import type { App, Apps, Logs } from '../../apps/index.ts'
 import type { AccountName, Metering } from '../../metering/index.ts'
 import type { Services } from '../../services.ts'
 import type { Plan } from '../../source/index.ts'
+import { openBackups, type Backups } from './backups.ts'
+import { openChores } from './chores.ts'
 import { CONNECTION, SOCKET_FOLDER } from './database-program.ts'
 import { databaseIdOf, openDatabases, type KeptApp } from './databases.ts'
 import { openDisks, ownerOf, sizeText } from './disks.ts'
+import { openRestores, type Restores } from './restores.ts'
+import type { Stage } from './stage.ts'
 
 export interface DataDeps {
   readonly sandbox: SandboxClient
+  readonly apps: Pick<Apps, 'find'>
   readonly metering: Pick<Metering, 'attach' | 'detach' | 'settle' | 'keep'>
   readonly logs: Pick<Logs, 'append'>
+  /** Who pays for what runs of an app; null: nobody. */
+  readonly payerOf: (app: string) => Promise<AccountName | null>
+  readonly stage: Stage
 }
 
 export interface Preparation {
@@ -39,6 +47,8 @@ export interface Data {
   wake(app: string): Promise<void>
   /** After the last one is gone. */
   stop(app: string): Promise<void>
+  readonly backups: Backups
+  readonly restores: Restores
   /** Each second, with what the daemon lists: a database that ended is started again. */
   look(sandboxes: ReadonlyMap<string, Sandbox>): Promise<void>
   /** After a start of the node, with the apps that went on without it. */
@@ -56,6 +66,8 @@ export function openData(services: Services, deps: DataDeps): Data {
   const { sandbox } = deps
   const disks = openDisks(services, deps)
   const databases = openDatabases(services, { ...deps, disks })
+  const chores = openChores(services, deps)
+  const parts = { ...deps, disks, databases, chores }
   const stop = new AbortController()
   let running: Promise<void> | undefined
 
@@ -94,9 +106,12 @@ export function openData(services: Services, deps: DataDeps): Data {
     sleep: (app) => databases.sleep(app),
     wake: (app) => databases.wake(app),
     stop: (app) => databases.stop(app),
+    backups: openBackups(services, parts),
+    restores: openRestores(services, parts),
     look: (sandboxes) => databases.look(sandboxes),
     async reconcile(kept) {
       await databases.reconcile(kept, new Map((await sandbox.list()).map((one) => [one.id, one])))
+      await chores.sweep()
       await disks.sweep()
     },
     start() {

@@ -28,6 +28,8 @@ export interface Databases {
   wake(app: string): Promise<void>
   sleep(app: string): Promise<void>
   stop(app: string): Promise<void>
+  /** While it stands still. */
+  still<T>(app: string, work: () => Promise<T>): Promise<T>
   /** What ended by itself is started again. */
   look(sandboxes: ReadonlyMap<string, Sandbox>): Promise<void>
   /** After a start of the node: what an app that goes on needs goes on, everything else is stopped. */
@@ -129,20 +131,13 @@ export function openDatabases(
   }
 
   async function freeze(app: string): Promise<void> {
-    await sandbox.freeze({ id: databaseIdOf(app) }).catch((error: unknown) => {
-      // It has ended: waking starts it again.
-      if (!(error instanceof SandboxRefused)) throw error
-    })
+    await sandbox.freeze({ id: databaseIdOf(app) }).catch(onlyRefused)
   }
 
   async function wake(app: string, entry: Entry): Promise<void> {
     entry.asleep = false
-    try {
-      if ((await sandbox.thaw({ id: databaseIdOf(app) })).state === 'running') return
-    } catch (error) {
-      if (!(error instanceof SandboxRefused)) throw error
-    }
-    await again(app, entry, 'is gone')
+    const thawed = await sandbox.thaw({ id: databaseIdOf(app) }).catch(onlyRefused)
+    if (thawed?.state !== 'running') await again(app, entry, 'is gone')
   }
 
   /** Started again after it ended; an app that fails again and again is tried less and less often. */
@@ -184,6 +179,16 @@ export function openDatabases(
       })
     },
     stop: (app) => inTurn(app, () => stop(app)),
+    still: (app, work) =>
+      inTurn(app, async () => {
+        const runs = entries.get(app)?.asleep === false
+        if (runs) await freeze(app)
+        try {
+          return await work()
+        } finally {
+          if (runs) await sandbox.thaw({ id: databaseIdOf(app) }).catch(onlyRefused)
+        }
+      }),
     async look(sandboxes) {
       for (const [app, entry] of entries) {
         const found = sandboxes.get(databaseIdOf(app))
@@ -219,6 +224,11 @@ function notUp(why: string): Refusal {
     `The app’s database did not start: ${why}.`,
     'Restore a backup, or ask the operator.',
   )
+}
+
+/** It has ended meanwhile: who looks after it starts it again. */
+function onlyRefused(error: unknown): void {
+  if (!(error instanceof SandboxRefused)) throw error
 }
 
 async function beginningOf(path: string): Promise<string> {

@@ -13,7 +13,6 @@ import {
   allDisks,
   currentDisks,
   deleteDisk,
-  disksMadeFor,
   insertDisk,
   leavingDisks,
   noteMade,
@@ -44,7 +43,6 @@ export interface Disks {
   make(wanted: Wanted, madeFor: string): Promise<Disk>
   /** Of a disk that stands still. */
   copy(disk: Disk, madeFor: string): Promise<Disk>
-  madeFor(cause: string): Promise<Disk[]>
   /** Removes what was made for a backup or a restore and is not the app's by now. */
   abandon(cause: string): Promise<void>
   /** Removes what is leaving. */
@@ -126,7 +124,6 @@ export function openDisks(
       await noteMade(database, row.id, sizeBytes, clock.now())
       return { ...row, sizeBytes, usedBytes: disk.usedBytes, madeAt: clock.now() }
     },
-    madeFor: (cause) => disksMadeFor(database, cause),
     async abandon(cause) {
       await abandonDisks(database, cause)
       await sweep()

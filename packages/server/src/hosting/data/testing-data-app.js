@@ -1,9 +1,10 @@
 // The app of data's tests: keeps notes in files of its volume and in rows of its database, and says that it did only
 // once they are on disk. Without packages, so it speaks PostgreSQL's simple protocol itself.
 const { createServer } = require('node:http')
-const { closeSync, fsyncSync, openSync, readFileSync, readdirSync, rmSync, writeSync } = require('node:fs')
+const fs = require('node:fs')
 const { connect } = require('node:net')
 
+const { chmodSync, closeSync, fsyncSync, openSync, readFileSync, readdirSync, rmSync, statSync, writeSync } = fs
 const folder = process.env.FOLDER ?? '/data'
 console.log(`config ${process.env.GREETING ?? 'none'}`)
 
@@ -82,6 +83,8 @@ async function answer(request) {
   const name = searchParams.get('name')
   if (pathname === '/put') return put(name, searchParams.get('text')) ?? 'kept'
   if (pathname === '/get') return readFileSync(`${folder}/${name}`, 'utf8')
+  if (pathname === '/chmod') return chmodSync(`${folder}/${name}`, parseInt(searchParams.get('mode'), 8)) ?? 'changed'
+  if (pathname === '/mode') return (statSync(`${folder}/${name}`).mode & 0o777).toString(8)
   if (pathname === '/list')
     return readdirSync(folder)
       .filter((one) => one !== 'lost+found')

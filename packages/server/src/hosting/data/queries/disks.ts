@@ -53,8 +53,6 @@ export const currentDisks = (on: Queryable, app: string) => read(on, `where app 
 
 export const allDisks = (on: Queryable) => read(on, '', [])
 
-export const disksMadeFor = (on: Queryable, cause: string) => read(on, 'where made_for = $1', [cause])
-
 /** All at once: what was made for `cause` is what the app has, and what it had leaves. */
 export async function switchDisks(tx: Transaction, app: string, cause: string): Promise<void> {
   await tx.query(`update data_disk set state = 'leaving' where app = $1 and state = 'current'`, [app])
