@@ -113,12 +113,12 @@ function readPath(url: URL, forges: Forges, beside: Beside): Repository | Refusa
   if (parts === null || parts.length > MOST_SEGMENTS) return notAnAddress(forges)
   const kind = { bitbucket: url.hostname.startsWith('bitbucket.'), known: beside.ref ?? null }
   const page = readPage(parts, kind)
-  // What is stored must be read as the same again.
-  const plain = readPage(page.repository, kind).repository.length === page.repository.length
-  if (!plain || page.repository.some((part) => part.includes('/'))) return notAnAddress(forges)
+  if (page.repository.some((part) => part.includes('/'))) return notAnAddress(forges)
   const path = page.repository.join('/').replace(/(?:\.git)+$/i, '')
   const segments = path.split('/')
-  const nested = segments.length >= 2 && segments.length <= MOST_NESTED
+  // What is stored must be read as the same again.
+  const plain = readPage(segments, kind).repository.length === segments.length
+  const nested = plain && segments.length >= 2 && segments.length <= MOST_NESTED
   if (!nested || !segments.every((part) => SEGMENT.test(part))) return notAnAddress(forges)
   const canonical = `${url.protocol}//${url.host}/${path}`
   const onDefault = url.host === forges.defaultForge
