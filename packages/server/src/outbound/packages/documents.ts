@@ -128,8 +128,11 @@ export function openDocuments({ store, reader, upstream, clock }: DocumentsDeps)
         listing: made.listing.hex,
         texts: Object.fromEntries(Object.entries(made.texts).map(([form, { hex }]) => [form, hex])),
       }
+    } catch (error) {
+      for (const each of out) await rm(each, { force: true })
+      throw error
     } finally {
-      for (const each of [path, ...out]) await rm(each, { force: true })
+      await rm(path, { force: true })
     }
   }
 

@@ -69,7 +69,7 @@ export function openFiles({ store, upstream, clock }: FilesDeps): Files {
     return note === null ? undefined : remembered.set(key, JSON.parse(note) as Fact)
   }
 
-  async function download(wanted: FileWanted, fact: Fact, payer: Payer): Promise<void> {
+  async function download(wanted: FileWanted, fact: Fact, payer: Payer): Promise<Held | null> {
     payer.fetched(REQUEST_BYTES)
     const from = await upstream()
     const answer = await from.get(wanted.urlOf(fact, from), {
@@ -80,7 +80,7 @@ export function openFiles({ store, upstream, clock }: FilesDeps): Files {
       answer.drop()
       throw new UpstreamFailed(`the registry answered ${answer.status} for ${wanted.file}`)
     }
-    await store.receive(fact.digest, paid(answer.chunks(wanted.maxBytes), payer), wanted.file)
+    return await store.receive(fact.digest, paid(answer.chunks(wanted.maxBytes), payer), wanted.file)
   }
 
   return {
@@ -89,8 +89,11 @@ export function openFiles({ store, upstream, clock }: FilesDeps): Files {
       if (!fact) return null
       const held = await store.open(fact.digest)
       if (held) return held
-      await downloading.run(wanted.key, () => download(wanted, fact, payer))
-      const got = await store.open(fact.digest)
+      const mine: { held?: Held | null } = {}
+      await downloading.run(wanted.key, async () => {
+        mine.held = await download(wanted, fact, payer)
+      })
+      const got = mine.held ?? (await store.open(fact.digest))
       if (!got) throw new UpstreamFailed(`${wanted.file} was lost on its way; ask again`)
       return got
     },

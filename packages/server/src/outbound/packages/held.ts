@@ -14,38 +14,42 @@ export interface Held extends AsyncDisposable {
 }
 
 /** Larger ones are not held in memory, however many are sent at once. */
-const SMALL_BYTES = 256 * 1024
+export const SMALL_BYTES = 256 * 1024
 const CHUNK_BYTES = 128 * 1024
 /** Buffers that hashing is done with: large ones cost the collector more than the hash costs. */
 const spare: Buffer[] = []
 const MOST_SPARE = 16
 
 /** Null if there is no such file or its bytes are others. */
-export async function hold(path: string, { algorithm, hex }: Digest): Promise<Held | null> {
+export async function hold(path: string, stored: { digest: Digest; sizeBytes: number }): Promise<Held | null> {
   const file = await open(path).catch(whenMissing)
   if (!file) return null
+  const { digest, sizeBytes } = stored
+  let kept = false
   try {
-    const { size } = await file.stat()
-    if (size <= SMALL_BYTES) {
-      const bytes = await file.readFile()
-      await file.close()
-      return hash(algorithm, bytes, 'hex') === hex ? inMemory(bytes) : null
+    if (sizeBytes <= SMALL_BYTES) {
+      const bytes = await readExactly(file, sizeBytes)
+      return bytes && hash(digest.algorithm, bytes, 'hex') === digest.hex ? inMemory(bytes) : null
     }
-    if ((await hashOf(file, algorithm)) === hex) return fromDisk(file, size)
+    kept = (await hashOf(file, digest.algorithm)) === digest.hex
+    return kept ? fromDisk(file, sizeBytes) : null
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EIO') throw error // A disk that cannot read it has lost it.
+    return whenMissing(error as NodeJS.ErrnoException)
+  } finally {
+    if (!kept) await file.close()
   }
-  await file.close()
-  return null
 }
 
-/** For `catch`: a file that is not there is null; too many open files, say, are no reason to throw one away. */
+/**
+ * For `catch`: what is not there, or what the disk cannot read any more, is null; too many open files, say, are no
+ * reason to throw a good one away.
+ */
 export function whenMissing(error: NodeJS.ErrnoException): null {
   if (error.code === 'ENOENT' || error.code === 'EIO') return null
   throw error
 }
 
-function inMemory(bytes: Buffer): Held {
+export function inMemory(bytes: Buffer): Held {
   return {
     sizeBytes: bytes.length,
     async *chunks() {
@@ -61,6 +65,13 @@ function fromDisk(file: FileHandle, sizeBytes: number): Held {
     chunks: () => readAll(file),
     [Symbol.asyncDispose]: () => file.close(),
   }
+}
+
+/** Null if it is shorter or longer; one call for each small file is most of what handing it out costs. */
+async function readExactly(file: FileHandle, sizeBytes: number): Promise<Buffer | null> {
+  const buffer = Buffer.allocUnsafe(sizeBytes + 1)
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, 0)
+  return bytesRead === sizeBytes ? buffer.subarray(0, sizeBytes) : null
 }
 
 async function hashOf(file: FileHandle, algorithm: string): Promise<string> {

@@ -57,7 +57,9 @@ async function bytesOf(held: Held | null): Promise<Buffer | null> {
   return all
 }
 
-const keep = (store: Store, bytes: Buffer, digest = digestOf(bytes)) => store.receive(digest, pieces(bytes), 'a file')
+async function keep(store: Store, bytes: Buffer, digest = digestOf(bytes)): Promise<void> {
+  assert.deepEqual(await bytesOf(await store.receive(digest, pieces(bytes), 'a file')), bytes)
+}
 
 test('what was kept is found again, after a restart too; what was promised otherwise is not kept', async () => {
   await withStore(async (store, { reopen, folder }) => {

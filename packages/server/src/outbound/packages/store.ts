@@ -10,12 +10,13 @@
  * whole or not there; after a power failure it may be torn, which the hash notices, so nothing waits for the disk.
  * Losing the folder costs downloads, nothing else. The longest unused files go when all take more than their room.
  */
-import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../clock.ts'
-import { sha256, storedName, WrongIntegrity, type Digest } from './digest.ts'
-import { hold, whenMissing, type Held } from './held.ts'
+import { sha256, storedName, type Digest } from './digest.ts'
+import { hold, inMemory, whenMissing, type Held } from './held.ts'
+import { save } from './save.ts'
 
 export type { Held } from './held.ts'
 
@@ -24,7 +25,7 @@ export interface Store {
   /** The file, its bytes just checked; null if it is not kept. A damaged one is thrown away and null, too. */
   open(digest: Digest): Promise<Held | null>
   /** Keeps what `chunks` yields if it is what `digest` says, else throws `WrongIntegrity`. `what` is for its sentence. */
-  receive(digest: Digest, chunks: AsyncIterable<Buffer>, what: string): Promise<void>
+  receive(digest: Digest, chunks: AsyncIterable<Buffer>, what: string): Promise<Held | null>
   /** A path for a file that the node makes itself; `adopt` takes it in, or whoever asked removes it. */
   incoming(): string
   adopt(path: string, made: { readonly digest: Digest; readonly sizeBytes: number }): Promise<void>
@@ -42,6 +43,8 @@ export interface StoreOptions {
 }
 
 interface Entry {
+  readonly sizeBytes: number
+  /** What it takes on disk. */
   readonly bytes: number
   /** As the file's time says; behind by an hour at most. */
   usedMs: number
@@ -94,7 +97,7 @@ export async function openStore({ folder, maxBytes, clock, damaged }: StoreOptio
     await rename(from, at(path))
     const before = entries.get(path)
     if (before) forget(path, before)
-    const entry = { bytes: onDisk(sizeBytes), usedMs: clock.now().getTime() }
+    const entry = { sizeBytes, bytes: onDisk(sizeBytes), usedMs: clock.now().getTime() }
     entries.set(path, entry)
     usedBytes += entry.bytes
     await shrink()
@@ -115,21 +118,20 @@ export async function openStore({ folder, maxBytes, clock, damaged }: StoreOptio
       const path = `files/${storedName(digest)}`
       const entry = used(path)
       if (!entry) return null
-      const held = await hold(at(path), digest)
+      const held = await hold(at(path), { digest, sizeBytes: entry.sizeBytes })
       if (!held) await discard(path, entry)
       return held
     },
     async receive(digest, chunks, what) {
       const incoming = at('incoming', randomUUID())
+      const path = `files/${storedName(digest)}`
       try {
-        const { hex, sizeBytes } = await save(chunks, { path: incoming, algorithm: digest.algorithm })
-        if (hex !== digest.hex)
-          throw new WrongIntegrity(
-            `${what} is not what its registry promised (${digest.algorithm} differs); it was thrown away`,
-          )
-        await take(incoming, `files/${storedName(digest)}`, sizeBytes)
-      } finally {
+        const { sizeBytes, bytes } = await save(chunks, { path: incoming, digest, what })
+        await take(incoming, path, sizeBytes)
+        return bytes ? inMemory(bytes) : await hold(at(path), { digest, sizeBytes })
+      } catch (error) {
         await rm(incoming, { force: true })
+        throw error
       }
     },
     incoming: () => at('incoming', randomUUID()),
@@ -168,25 +170,10 @@ async function found(folder: string): Promise<Map<string, Entry>> {
         ...(await Promise.all(
           names.slice(i, i + STATS_AT_ONCE).map(async (name): Promise<[string, Entry]> => {
             const { size, mtimeMs } = await stat(join(folder, part, name))
-            return [`${part}/${name}`, { bytes: onDisk(size), usedMs: mtimeMs }]
+            return [`${part}/${name}`, { sizeBytes: size, bytes: onDisk(size), usedMs: mtimeMs }]
           }),
         )),
       )
   }
   return new Map(all.toSorted(([, a], [, b]) => a.usedMs - b.usedMs))
-}
-
-async function save(
-  chunks: AsyncIterable<Buffer>,
-  to: { path: string; algorithm: Digest['algorithm'] },
-): Promise<{ hex: string; sizeBytes: number }> {
-  const hash = createHash(to.algorithm)
-  let sizeBytes = 0
-  await using file = await open(to.path, 'wx')
-  for await (const chunk of chunks) {
-    hash.update(chunk)
-    sizeBytes += chunk.length
-    await file.writeFile(chunk)
-  }
-  return { hex: hash.digest('hex'), sizeBytes }
 }
