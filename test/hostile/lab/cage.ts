@@ -40,7 +40,8 @@ export interface Cage {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export async function openCage(): Promise<Cage> {
+/** `network`: as openIsland's `host`. */
+export async function openCage({ network = 'new' }: { network?: 'new' | 'ours' } = {}): Promise<Cage> {
   if (process.getuid?.() !== 0) throw new Error('the hostile set needs root: run it as root')
   await clearAbandoned()
   const folder = mkdtempSync(join(parent, `${prefix}${process.pid}-`))
@@ -52,7 +53,7 @@ export async function openCage(): Promise<Cage> {
     const root = join(disk, 'sandbox')
     const group = await openOuterGroup(`/perennial-${tagOf(root)}`)
     undo.push(() => group.close())
-    const island = await openIsland()
+    const island = await openIsland({ host: network })
     undo.push(() => island.close())
     undo.push(() => destroyDaemon(root))
     undo.push(() => group.endOutside())

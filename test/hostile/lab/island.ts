@@ -47,12 +47,15 @@ export interface Island {
 /** Dies with this process, so that nothing of the island outlives a killed test. */
 export const withUs = ['setpriv', '--pdeathsig', 'KILL'] as const
 
-export async function openIsland(): Promise<Island> {
-  const keepers = [await openNamespace(), await openNamespace()] as const
-  const enter = (keeper: ChildProcess) => ['nsenter', `--net=/proc/${keeper.pid}/ns/net`, '--']
+/** `host`: a namespace made for it, or the test's own, which empty-network.ts has made. */
+export async function openIsland({ host: which = 'new' }: { host?: 'new' | 'ours' } = {}): Promise<Island> {
+  const host = which === 'new' ? await openNamespace() : undefined
+  const beyond = await openNamespace()
+  const keepers = host ? [host, beyond] : [beyond]
+  const enter = (keeper: ChildProcess | undefined) =>
+    keeper ? ['nsenter', `--net=/proc/${keeper.pid}/ns/net`, '--'] : []
   const command = ([tool = '', ...argv]: readonly string[], input = '') =>
     execFileSync(tool, argv, { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] })
-  const [host, beyond] = keepers
   const children: ChildProcess[] = []
   command(
     [...enter(host), 'ip', '-batch', '-'],

@@ -4,17 +4,14 @@
  * takes less than three times as long as in quiet.
  */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { Reading } from '../../../packages/sandbox/src/client/index.ts'
 import type { Cage } from './cage.ts'
 import { withUs } from './island.ts'
 import { mebibyte, printed, spec } from './payload.ts'
 import type { Visits } from './visitor.ts'
+import { openVisitor } from './visits.ts'
 
 const scale = Number(process.env['TEST_SCALE'] ?? 1)
 const measureMs = 1000 * scale
@@ -53,21 +50,15 @@ async function openNeighbour(cage: Cage, { beside }: { beside?: string } = {}): 
   const script = `${other}exec node -e "$SERVER"`
   const { address } = await client.start(spec({ id, image: 'node-26', script, env: { SERVER: server }, limits }))
   while (!printed(client, id).includes('open')) await sleep(10)
-  const file = fileURLToPath(new URL('visitor.ts', import.meta.url))
-  const enter = [...cage.group.enter, ...withUs, ...cage.island.enter]
-  const [tool, ...argv] = [...enter, process.execPath, file, `http://${address}:8080`]
-  const visitor = spawn(tool, argv, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const answers = createInterface(visitor.stdout)[Symbol.asyncIterator]()
-  const visit = async (path: string, forMs: number): Promise<Visits> => {
-    visitor.stdin.write(`${path} ${forMs}\n`)
-    return JSON.parse(String((await answers.next()).value)) as Visits
-  }
-  await visit('/', settleMs)
+  const visitor = openVisitor({
+    enter: [...cage.group.enter, ...withUs, ...cage.island.enter],
+    origin: `http://${address}:8080`,
+  })
+  await visitor.visit('/', settleMs)
   return {
-    visit: (path = '/') => visit(path, path === '/' ? measureMs : 1),
+    visit: (path = '/') => visitor.visit(path, path === '/' ? measureMs : 1),
     async [Symbol.asyncDispose]() {
-      visitor.kill('SIGKILL')
-      await once(visitor, 'close')
+      await visitor[Symbol.asyncDispose]()
       await client.remove({ id })
     },
   }

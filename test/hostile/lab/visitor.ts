@@ -17,15 +17,21 @@ export interface Visits {
 
 const betweenMs = 4
 const patienceMs = 5000
-const [origin = ''] = process.argv.slice(2)
-const agent = new Agent({ keepAlive: true })
+/** Where to, the name to ask for, and the address to come from, each as words; `-` for none. */
+const [origin = '', host = '-', from = '-'] = process.argv.slice(2)
+const agent = new Agent({ keepAlive: true, ...(from !== '-' && { localAddress: from }) })
+const headers = host === '-' ? {} : { host }
 
 /** How long it took; a visit that failed took as long as a visitor's patience. */
 function visit(path: string): Promise<number> {
   const since = performance.now()
   return new Promise((resolve) => {
-    const asked = request(`${origin}${path}`, { agent, timeout: patienceMs }, (answer) => {
-      answer.resume().on('close', () => resolve(answer.complete ? performance.now() - since : patienceMs))
+    const asked = request(`${origin}${path}`, { agent, headers, timeout: patienceMs }, (answer) => {
+      answer
+        .resume()
+        .on('close', () =>
+          resolve(answer.complete && answer.statusCode === 200 ? performance.now() - since : patienceMs),
+        )
     })
     asked.on('timeout', () => asked.destroy(new Error('no answer')))
     asked.on('error', () => resolve(patienceMs))

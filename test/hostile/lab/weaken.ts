@@ -62,9 +62,9 @@ export async function runWeakened(
   { spec, weakness, timeoutMs = 20_000 }: { spec: SandboxSpec; weakness: Weakness; timeoutMs?: number },
 ): Promise<Weakened> {
   const order: Order = { at: cage.at, spec, weakness, timeoutMs }
-  const [tool = '', ...enter] = cage.island.enter
   const inside = ['nsenter', `--mount=${join(cage.at.root, 'ns/mnt')}`, '--', process.execPath, main]
-  const { stdout } = await promisify(execFile)(tool, [...enter, ...inside, JSON.stringify(order)], {
+  const [tool, ...argv] = [...cage.island.enter, ...inside, JSON.stringify(order)]
+  const { stdout } = await promisify(execFile)(tool, argv, {
     maxBuffer: 64 * 2 ** 20,
     timeout: timeoutMs + 60_000,
   })

@@ -31,14 +31,13 @@ const index = 900
 const { at, spec, weakness, timeoutMs } = JSON.parse(process.argv[2] ?? '') as Order
 const { id } = spec
 const cgroups = openCgroups()
+const locks = openLocks()
+const scratch = (await loadScratches(at)).find((one) => one.id === spec.scratch)
 const record: SandboxRecord = {
   spec,
   index,
   // What lies on a scratch disk belongs to its own range of users.
-  idsIndex:
-    spec.scratch === undefined
-      ? index
-      : ((await loadScratches(at)).find((one) => one.id === spec.scratch)?.index ?? index),
+  idsIndex: scratch?.index ?? index,
   boot: 'control',
   machineBoot: 'control',
   state: 'creating',
@@ -47,12 +46,12 @@ const record: SandboxRecord = {
 }
 
 try {
-  await assemble({ at, locks: openLocks(), volumes: await openVolumes(at) }, { record, cgroups })
+  await assemble({ at, locks, volumes: await openVolumes(at) }, { record, scratch, cgroups })
   const bundle = bundleFolder(at, id)
   const file = join(bundle, 'config.json')
   writeFileSync(file, JSON.stringify(weaken(JSON.parse(readFileSync(file, 'utf8')), weakness)))
-  if (weakness.gone === 'powers by files' && spec.scratch !== undefined)
-    execFileSync('mount', ['-o', 'remount,suid', await mountedScratch(at, spec.scratch)])
+  if (weakness.gone === 'powers by files' && scratch)
+    execFileSync('mount', ['-o', 'remount,suid', (await mountedScratch(at, scratch, locks)).disk])
   const log = await makeLog(at, id)
   await createContainer(at, { id, bundle, log })
   await startContainer(at, id)

@@ -125,7 +125,7 @@ test('an app gets only so many requests at once; the next one is told to come ag
 })
 
 test('one client address gets only so many connections, whatever it does with them', async () => {
-  await using site = await testGateway({ perClient: 5 })
+  await using site = await testGateway({ perClient: { connections: 5 } })
   const own = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
   const from = own.find(({ family, internal }) => family === 'IPv4' && !internal)?.address
   assert.ok(from, 'this machine has no address but loopback')

@@ -35,8 +35,8 @@ export interface GatewayOptions {
   readonly holdMs?: number
   /** Requests of one app under way at once. */
   readonly perApp?: number
-  /** Connections of one client address. */
-  readonly perClient?: number
+  /** What one client address may do. */
+  readonly perClient?: Partial<Template['perClient']>
 }
 
 export interface Gateway extends Router {
@@ -176,7 +176,7 @@ async function template({ config }: Services, options: GatewayOptions, folder: s
     threads: 1,
     connections: Math.max(100, Math.min(10_000, Math.floor((descriptors - 1000) / 2))),
     perApp: options.perApp ?? 500,
-    perClient: options.perClient ?? 500,
+    perClient: { connections: 500, toOneApp: 200, requestsPerSecond: 500, ...options.perClient },
   }
 }
 

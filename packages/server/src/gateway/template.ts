@@ -25,8 +25,15 @@ export interface Template {
   readonly connections: number
   /** Requests of one app under way at once; beyond, 429. */
   readonly perApp: number
-  /** Connections of one client address; beyond, refused. Loopback is exempt: a proxy in front speaks for everyone. */
-  readonly perClient: number
+  /** What one client address may do. Loopback is exempt: a proxy in front speaks for everyone. */
+  readonly perClient: {
+    /** At once; beyond, refused. */
+    readonly connections: number
+    /** To one app, under way at once; beyond, 429. Less than `perApp`, so that nobody alone takes all of an app. */
+    readonly toOneApp: number
+    /** A second, over ten seconds; beyond, 429, and at twice that, or as many new connections, refused. */
+    readonly requestsPerSecond: number
+  }
 }
 
 export const METERS = 'meters'
@@ -60,6 +67,7 @@ function body(t: Template): string {
   const domain = hostName(t.appsDomain)
   const listen = endpoint({ address: t.listen.host === 'localhost' ? '127.0.0.1' : t.listen.host, port: t.listen.port })
   const aLabelOf = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.${domain.replaceAll('.', '\\.')}$`
+  const perTenSeconds = 10 * whole(t.perClient.requestsPerSecond)
   const slots = Array.from({ length: whole(t.slots) }, (_, index) =>
     [`backend ${slotName(index)}`, '  balance random(2)', `  server ${ACTIVATOR} unix@${file.activator} backup`].join(
       '\n',
@@ -102,21 +110,32 @@ backend ${METERS}
   stick-table type string len 40 size 100k expire 24h store conn_cur,http_req_cnt,bytes_in_cnt,bytes_out_cnt
 
 backend clients
-  stick-table type ip size 100k expire 60s store conn_cur
+  stick-table type ip size 100k expire 60s store conn_cur,conn_rate(10s),http_req_rate(10s)
+
+# One client address at one app.
+backend pairs
+  stick-table type string len 64 size 100k expire 60s store conn_cur
 
 frontend everyone
   bind ${listen.address}:${listen.port} proto h1
   tcp-request connection track-sc1 src table clients unless { src 127.0.0.0/8 }
-  tcp-request connection reject if { sc1_conn_cur gt ${whole(t.perClient)} }
-  http-request set-var(txn.host) req.hdr(host),host_only,lower
+  tcp-request connection reject if { sc1_conn_cur gt ${whole(t.perClient.connections)} } or { sc1_conn_rate gt ${perTenSeconds} }
+  http-request reject if { sc1_http_req_rate gt ${2 * perTenSeconds} }
+  http-request return status 429 content-type text/plain hdr Retry-After 10 string "Too many requests from this address." if { sc1_http_req_rate gt ${perTenSeconds} }
+  # A name and perhaps a port: of what else may stand there, each reader takes another part for the name.
+  http-request return status 421 content-type text/plain string "${noSite}" unless { req.fhdr(host) -m reg ^[A-Za-z0-9.-]{1,253}(:[0-9]{0,5})?$ }
+  http-request set-var(txn.host) req.fhdr(host),host_only,lower
   http-request set-var(txn.own) bool(true) if { var(txn.host) -m str ${own} }
   # The app is counted as busy before its route is looked up: who changes the route and then reads "nothing under
   # way" knows that nobody is left on the old one.
   http-request set-var(txn.app) var(txn.host),map_str(${file.map},""),word(1,/)
-  http-request return status 421 content-type text/plain string "This address serves no site of that name." unless { var(txn.own) -m bool } or { var(txn.app) -m len gt 1 } or { var(txn.host) -m reg ${aLabelOf} }
+  http-request return status 421 content-type text/plain string "${noSite}" unless { var(txn.own) -m bool } or { var(txn.app) -m len gt 1 } or { var(txn.host) -m reg ${aLabelOf} }
   http-request track-sc0 var(txn.app) table ${METERS} if { var(txn.app) -m len gt 1 }
   http-request set-var(txn.slot) var(txn.host),map_str(${file.map},""),word(2,/)
   http-request return status 429 content-type text/plain hdr Retry-After 5 string "This app answers as many requests as it can." if { sc0_conn_cur gt ${whole(t.perApp)} }
+  http-request set-var(txn.pair) src,concat(/,txn.app) if { var(txn.app) -m len gt 1 } !{ src 127.0.0.0/8 }
+  http-request track-sc2 var(txn.pair) table pairs if { var(txn.pair) -m found }
+  http-request return status 429 content-type text/plain hdr Retry-After 5 string "This app answers this address as many requests as it can." if { sc2_conn_cur gt ${whole(t.perClient.toOneApp)} }
   # What only a proxy may say is said by this one. Names with an underscore reach CGI-like apps as the same variable.
   http-request del-header x-forwarded- -m beg
   http-request del-header x-perennial- -m beg
@@ -126,9 +145,12 @@ frontend everyone
   http-request del-header upgrade unless { req.hdr(upgrade) -i websocket }
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Forwarded-Proto http
-  http-request set-header X-Forwarded-Host %[req.hdr(host)]
+  http-request set-header X-Forwarded-Host %[req.fhdr(host)]
   http-request set-header X-Request-Id %[uuid()]
   http-request set-header X-Perennial-App %[var(txn.app)] if { var(txn.app) -m len gt 1 }
+  # A cookie is for who set it: with a domain it would be sent to all other apps, in the place of their own.
+  http-response replace-header Set-Cookie '${cookieDomain}' '\\1\\2' unless { var(txn.own) -m bool }
+  http-response replace-header Set-Cookie '${cookieDomain}' '\\1\\2' unless { var(txn.own) -m bool }
   use_backend node if { var(txn.own) -m bool }
   use_backend %[var(txn.slot)] if { var(txn.slot) -m len gt 1 }
   default_backend ${ACTIVATOR}
@@ -145,6 +167,11 @@ backend ${ACTIVATOR}
 ${slots.join('\n')}
 `
 }
+
+const noSite = 'This address serves no site of that name.'
+
+/** The attribute `Domain`, whatever its case, and what is before and behind it. Applied twice, since it may be given twice. */
+const cookieDomain = '(?i)^(.*?);[[:space:]]*domain[[:space:]]*=[^;]*(.*)$'
 
 /** What HAProxy says when it has to answer itself; each is one sentence and what to do. */
 function errorPages(): string {
