@@ -56,17 +56,83 @@ test('what could lead out of the sandbox is refused, and the message names the f
   assert.match(refused({ env: Object.fromEntries([1, 2, 3, 4, 5].map((i) => [`V${i}`, 'x'.repeat(32_000)])) }), /bytes/)
 })
 
+test('mounts lie below /data, /run and /app, and nowhere else', () => {
+  const mount = (at: unknown, more: object = {}) => ({ owner: 'a', mounts: [{ kind: 'volume', id: 'v', at, ...more }] })
+  for (const at of ['/data', '/data/x', '/data/x/y z', '/run/postgresql', '/app/data', '/app/a/.b', '/data/...'])
+    assert.equal(refused(mount(at)), 'accepted', at)
+  const bad = [
+    '/',
+    '',
+    'data',
+    '/data/',
+    '/app',
+    '/run',
+    '/etc',
+    '/usr/x',
+    '/tmp',
+    '/tmp/x',
+    '/proc/x',
+    '/dev/shm',
+    '/datax',
+  ]
+  for (const at of [
+    ...bad,
+    '/data/../etc',
+    '/app/./x',
+    '/app//x',
+    '/data/x/',
+    '/data/\0',
+    '/data/..',
+    5,
+    null,
+    `/data/${'x'.repeat(256)}`,
+  ])
+    assert.match(refused(mount(at)), /start\.mounts\[0\]\.at/, String(at))
+  for (const more of [
+    { kind: 'bind' },
+    { id: '../x' },
+    { id: 'A' },
+    { source: '/' },
+    { readOnly: 'yes' },
+    { kind: '__proto__' },
+  ])
+    assert.match(refused(mount('/data', more)), /start\.mounts\[0\]/, JSON.stringify(more))
+  const share = { kind: 'share', id: 's', at: '/run/s' }
+  assert.match(refused({ mounts: [{ ...share, readOnly: true }] }), /readOnly/)
+  assert.match(refused({ mounts: [{ kind: 'volume', id: 'v', at: '/data' }] }), /owner/)
+  assert.match(refused({ mounts: Array.from({ length: 9 }, (_, i) => ({ ...share, at: `/run/${i}` })) }), /at most 8/)
+  for (const at of ['/run/s', '/run/s/x'])
+    assert.match(refused({ mounts: [share, { ...share, at }] }), /at no other mount, nor below/, at)
+  assert.equal(refused({ mounts: [share, { ...share, at: '/run/s2' }] }), 'accepted')
+})
+
 test('inherited names are not verbs', () => {
   for (const word of ['constructor', 'toString', '__proto__', '', 'Start', 7, null, undefined])
     assert.equal(isVerb(word), false)
 })
 
 test('anything at all is either read or refused', () => {
-  const verbs = ['start', 'stop', 'scratch', 'pack', 'image', 'wait', 'limit', 'removeRelease', 'list'] as const
+  const verbs = [
+    'start',
+    'stop',
+    'scratch',
+    'pack',
+    'image',
+    'wait',
+    'limit',
+    'removeRelease',
+    'list',
+    'volume',
+    'copyVolume',
+    'keepArchive',
+  ] as const
   const field = fc.oneof(fc.anything(), fc.constantFrom(...Object.values(good)), fc.string())
   const input = fc.oneof(
     fc.anything(),
-    fc.dictionary(fc.constantFrom(...Object.keys(good), 'path', 'graceMs', 'name', '__proto__'), field),
+    fc.dictionary(
+      fc.constantFrom(...Object.keys(good), 'path', 'graceMs', 'name', 'mounts', 'owner', 'base', '__proto__'),
+      field,
+    ),
   )
   const property = fc.property(fc.constantFrom(...verbs), input, (verb, value) => {
     try {
