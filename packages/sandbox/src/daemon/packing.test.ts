@@ -52,7 +52,7 @@ test('what packs a release counts with the sandboxes, and has a limit of its own
   const [pid] = await hold((held) => held.size === 1)
   // It is taken in a moment after it began.
   await until(() => readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`:${parent}/_packing-`))
-  assert.equal(groups().length, 1)
+  assert.notEqual(groups().length, 0)
   process.kill(pid ?? 0, 'SIGCONT')
   const { sha256 } = await packing
   assert.deepEqual(groups(), [])
