@@ -20,7 +20,8 @@ export async function publishFirst({ file, as }: { file: string; as: string }): 
   await sync(dirname(as))
 }
 
-async function sync(path: string): Promise<void> {
+/** Until its bytes, or the names in it, have reached the disk. */
+export async function sync(path: string): Promise<void> {
   const handle = await open(path, 'r')
   try {
     await handle.sync()
