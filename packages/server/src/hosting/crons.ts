@@ -7,6 +7,8 @@ import type { Apps } from '../apps/index.ts'
 import type { Transaction } from '../database.ts'
 import type { Services } from '../services.ts'
 import type { Plan } from '../source/index.ts'
+import { dueEntries, keepEntries, moveOn, storeEntry, type Entry } from './queries/crons.ts'
+import { hasRun } from './queries/runs.ts'
 import type { Runs } from './runs.ts'
 import { nextDue } from './schedule.ts'
 
@@ -15,13 +17,6 @@ export interface Crons {
   follow(tx: Transaction, app: string, plan: Pick<Plan, 'cron'>): Promise<void>
   /** Asks for what is due. */
   look(): Promise<void>
-}
-
-interface Entry {
-  readonly app: string
-  readonly name: string
-  readonly schedule: string
-  readonly argv: readonly string[]
 }
 
 /** Of a look; the rest is found by the next. */
@@ -39,37 +34,26 @@ export function openCrons(
     const may = app !== null && !app.stopped && permitted(app.state).background
     const next = nextDue(schedule, now)
     await database.transaction(async (tx) => {
-      const [moved] = await tx.query(
-        'update cron_entry set next_at = $3 where app = $1 and name = $2 and next_at <= $4 returning 1',
-        [id, name, next ?? NEVER, now],
-      )
-      const [under] = await tx.query('select 1 from process_run where app = $1 and process = $2 and ended_at is null', [
-        id,
-        name,
-      ])
-      if (moved && may && !under) await runs.request(tx, { app: id, process: name, argv, by: null })
+      const moved = await moveOn(tx, { app: id, name }, { now, next: next ?? NEVER })
+      if (!moved || !may || (await hasRun(tx, { app: id, process: name, open: true }))) return
+      await runs.request(tx, { app: id, process: name, argv, by: null })
     })
   }
 
   return {
     async follow(tx, app, { cron }) {
-      await tx.query('delete from cron_entry where app = $1 and name <> all($2)', [app, cron.map(({ name }) => name)])
-      for (const { name, schedule, argv } of cron) {
-        const next = nextDue(schedule, clock.now())
-        if (next === null) continue
-        await tx.query(
-          `insert into cron_entry (app, name, schedule, argv, next_at) values ($1, $2, $3, $4, $5)
-           on conflict (app, name) do update set argv = excluded.argv, schedule = excluded.schedule,
-             next_at = case when cron_entry.schedule = excluded.schedule then cron_entry.next_at else excluded.next_at end`,
-          [app, name, schedule, JSON.stringify(argv), next],
-        )
+      await keepEntries(
+        tx,
+        app,
+        cron.map(({ name }) => name),
+      )
+      for (const entry of cron) {
+        const next = nextDue(entry.schedule, clock.now())
+        if (next !== null) await storeEntry(tx, { app, ...entry }, next)
       }
     },
     async look() {
-      const due = await database.query<Entry>(
-        'select app, name, schedule, argv from cron_entry where next_at <= $1 order by next_at limit $2',
-        [clock.now(), MOST_AT_ONCE],
-      )
+      const due = await dueEntries(database, clock.now(), MOST_AT_ONCE)
       for (const entry of due) await ask(entry)
     },
   }

@@ -18,6 +18,7 @@ import {
   type Instance,
 } from './queries.ts'
 import type { Count } from './router.ts'
+import { hasRun } from './queries/runs.ts'
 import { openRuns, type Runs } from './runs.ts'
 import { APP_PORT } from './spec.ts'
 import { openStage } from './stage.ts'
@@ -144,8 +145,8 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     await crons.follow(tx, app, plan)
     const { postdeploy: argv } = plan
     if (argv === null) return
-    const [before] = await tx.query(`select 1 from process_run where app = $1 and process = 'postdeploy'`, [app])
-    if (!before) await runs.request(tx, { app, process: 'postdeploy', argv, by: null })
+    if (!(await hasRun(tx, { app, process: 'postdeploy', open: false })))
+      await runs.request(tx, { app, process: 'postdeploy', argv, by: null })
   }
   const keep = (app: string, deployment?: string) => inTurn(app, (keeper) => keeper.keep(deployment))
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from '../apps/index.ts'
-import type { Run } from './runs.ts'
+import type { Run } from './queries/runs.ts'
 import { openHostingBench, type HostingBench } from './testing.ts'
 
 const SERVER = `require('node:http').createServer((q, r) => r.end(process.env.RELEASE ?? 'one')).listen(process.env.PORT)`

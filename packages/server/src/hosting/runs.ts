@@ -4,23 +4,11 @@
  */
 import { isRefusal, newId, type Refusal } from '@perennial/protocol'
 import type { SandboxClient } from '@perennial/sandbox/client'
-import type { Queryable, Transaction } from '../database.ts'
+import type { Transaction } from '../database.ts'
 import type { Services } from '../services.ts'
 import type { Keeper } from './keeper.ts'
 import { untilEnd, type Begun, type End } from './once.ts'
-
-export interface Run {
-  readonly id: string
-  readonly app: string
-  readonly process: string
-  readonly argv: readonly string[]
-  readonly askedBy: string | null
-  readonly askedAt: Date
-  readonly startedAt: Date | null
-  readonly endedAt: Date | null
-  readonly exitCode: number | null
-  readonly sentence: string | null
-}
+import { forgetRuns, insertRun, markEnded, markStarted, runById, runsOf, type Run } from './queries/runs.ts'
 
 export interface RunRequest {
   readonly app: string
@@ -47,31 +35,21 @@ export interface RunsDeps {
 const LONGEST_MS = 3_600_000
 const AT_ONCE = 8
 const KEPT_MS = 90 * 86_400_000
-const COLUMNS = `id, app, process, argv, asked_by as "askedBy", asked_at as "askedAt", started_at as "startedAt",
-  ended_at as "endedAt", exit_code as "exitCode", sentence`
-
 export function openRuns({ database, clock, jobs }: Services, { sandbox, inTurn }: RunsDeps): Runs {
-  jobs.daily('runs: forget', (on, now) =>
-    on.query('delete from process_run where ended_at < $1', [new Date(now.getTime() - KEPT_MS)]),
-  )
+  jobs.daily('runs: forget', (on, now) => forgetRuns(on, new Date(now.getTime() - KEPT_MS)))
   jobs.handle(
     'process-run',
     async (job, signal) => {
       const run = await runById(database, String(job.data['run']))
       if (!run || run.endedAt !== null) return
       const end = run.startedAt === null ? await perform(run, signal) : INTERRUPTED
-      await database.query('update process_run set ended_at = $2, exit_code = $3, sentence = $4 where id = $1', [
-        run.id,
-        clock.now(),
-        end.code,
-        end.sentence,
-      ])
+      await markEnded(database, { id: run.id, at: clock.now(), ...end })
     },
     { atOnce: AT_ONCE },
   )
 
   async function perform(run: Run, signal: AbortSignal): Promise<End> {
-    await database.query('update process_run set started_at = $2 where id = $1', [run.id, clock.now()])
+    await markStarted(database, run.id, clock.now())
     const { app, process, argv } = run
     const begun: Begun | Refusal = await inTurn(app, (keeper) => keeper.begin({ process, argv }))
     if (isRefusal(begun)) return { code: null, sentence: [begun.sentence, begun.nextStep ?? ''].join(' ').trim() }
@@ -83,26 +61,14 @@ export function openRuns({ database, clock, jobs }: Services, { sandbox, inTurn 
   return {
     async request(tx, { app, process, argv, by }) {
       const id = newId({ nowMs: clock.now().getTime() })
-      const [run] = await tx.query<Run>(
-        `insert into process_run (id, app, process, argv, asked_by, asked_at) values ($1, $2, $3, $4, $5, $6)
-         returning ${COLUMNS}`,
-        [id, app, process ?? `run-${id.slice(-6)}`, JSON.stringify(argv), by, clock.now()],
-      )
-      if (!run) throw new Error(`run ${id} was stored and is not there`)
+      const name = process ?? `run-${id.slice(-6)}`
+      const run = await insertRun(tx, { id, app, process: name, argv, askedBy: by, askedAt: clock.now() })
       await jobs.enqueue(tx, 'process-run', { run: id }, { key: id })
       return run
     },
     find: async (id) => (await runById(database, id)) ?? null,
-    list: (app, limit) =>
-      database.query<Run>(
-        `select ${COLUMNS} from process_run where app = $1 order by asked_at desc, id desc limit $2`,
-        [app, limit],
-      ),
+    list: (app, limit) => runsOf(database, app, limit),
   }
 }
 
 const INTERRUPTED: End = { code: null, sentence: 'was interrupted when the node was restarted' }
-
-async function runById(on: Queryable, id: string): Promise<Run | undefined> {
-  return (await on.query<Run>(`select ${COLUMNS} from process_run where id = $1`, [id]))[0]
-}
