@@ -40,7 +40,7 @@ export function everyTestRuns(tree: Tree): Problems {
   return linesMatching(
     tree,
     (path) => path.endsWith('.test.ts') && !RULES.test(path),
-    /\b(test|it|describe|suite)\.(only|skip|todo)\b|\bt\.(skip|todo)\(|[{,]\s*(skip|only|todo)\s*:/,
+    /\b(test|it|describe|suite)\.(only|skip|todo)\b|\bt\.(skip|todo)\(|[{,]\s*(skip|only|todo)\s*:\s*(true|\d)/,
   )
 }
 
