@@ -14,7 +14,7 @@ import { bigCount, micros } from './wire.ts'
 test('every method is declared whole: a sentence, an example that it takes itself, and nothing unknown', () => {
   for (const declared of allMethods) {
     const path = pathOf(declared)
-    assert.match(path, /^\/oc\/[a-z]+\/[a-z]+$/)
+    assert.match(path, /^\/oc\/[a-z]+\/[a-z]+(?:[A-Z][a-z]+)*$/)
     assert.match(declared.summary, /^[A-Z].*\.$/, path)
     const read = readInput(declared, declared.example)
     assert.ok(read.ok, path)

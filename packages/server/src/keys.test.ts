@@ -17,13 +17,13 @@ test('starters at the same time agree on one key', async () => {
   using folder = temporary()
   const all = await Promise.all(Array.from({ length: 8 }, () => openKeys(folder.path)))
   assert.equal(new Set(all.map((keys) => keys.node.did)).size, 1)
-  assert.deepEqual(readdirSync(folder.path).toSorted(), ['node', 'session'])
+  assert.deepEqual(readdirSync(folder.path).toSorted(), ['config', 'node', 'session'])
 })
 
 test('key files are for their owner alone, and one that others can read is refused', async () => {
   using folder = temporary()
   await openKeys(folder.path)
-  for (const name of ['node', 'session']) assert.equal(statSync(join(folder.path, name)).mode & 0o777, 0o600)
+  for (const name of ['config', 'node', 'session']) assert.equal(statSync(join(folder.path, name)).mode & 0o777, 0o600)
   chmodSync(join(folder.path, 'node'), 0o644)
   await assert.rejects(openKeys(folder.path), /node can be read by others.*chmod 600/)
 })

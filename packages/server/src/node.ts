@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { recordTopic } from '@perennial/protocol'
 import { sandboxClient } from '@perennial/sandbox/client'
-import { appLimits, openApps, openLogs } from './apps/index.ts'
+import { appLimits, openApps, openConfig, openLogs } from './apps/index.ts'
 import { openBooks } from './books.ts'
 import { openBuilds } from './builds/index.ts'
 import { systemClock } from './clock.ts'
@@ -25,7 +25,7 @@ import { openJobs } from './jobs.ts'
 import { openKeys } from './keys.ts'
 import { openAccounts, openMetering } from './metering/index.ts'
 import { imageIndex, openOutbound } from './outbound/index.ts'
-import { handlers, openRpc } from './rpc/index.ts'
+import { handlers, openDownloads, openRpc } from './rpc/index.ts'
 import type { Services } from './services.ts'
 import { openWeb, type Web } from './web/index.ts'
 
@@ -77,7 +77,9 @@ export async function openNode(config: Config): Promise<Node> {
     closing(() => outbound.close())
 
     const apps = openApps(services)
-    const logs = openLogs(services)
+    const settings = openConfig(services, { key: keys.config })
+    await settings.recover()
+    const logs = openLogs(services, settings)
     closing(() => logs.close())
     const limits = appLimits(config)
     const later: { gateway?: Gateway; funding?: Funding; hosting?: Hosting; web?: Web } = {}
@@ -144,6 +146,7 @@ export async function openNode(config: Config): Promise<Node> {
       funding,
       metering,
       data,
+      settings,
       logs,
       sandbox,
       limits,
@@ -153,6 +156,7 @@ export async function openNode(config: Config): Promise<Node> {
 
     const origins = config.hosts.map((host) => `http://${host}:${config.listen.port}`)
     const origin = origins[0] ?? `http://${config.listen.host}:${config.listen.port}`
+    const downloads = openDownloads(services)
     const rpc = openRpc(
       {
         ...services,
@@ -165,6 +169,9 @@ export async function openNode(config: Config): Promise<Node> {
         limits,
         apps,
         logs,
+        settings,
+        data,
+        downloads,
         metering,
         funding,
         builds,
@@ -173,6 +180,7 @@ export async function openNode(config: Config): Promise<Node> {
         boot: randomUUID(),
       },
       handlers,
+      (arrived) => downloads.answer(arrived),
     )
     const web = await openWeb(services, { rpc, identity, origins })
     later.web = web

@@ -82,6 +82,8 @@ export const deployment = z.object({
   payer: z.enum(['purse', 'allowance']).nullable(),
   /** Why it failed or waits: what happened, what it cost, what to do. */
   problem: z.string().nullable(),
+  /** Why nothing was fetched and built: an earlier release runs once more. Null: it was. */
+  because: z.enum(['config', 'rollback']).nullable(),
   createdAt: instant,
   endedAt: instant.nullable(),
 })

@@ -2,6 +2,8 @@
 import * as z from 'zod'
 import { method } from '../method.ts'
 import { app, bigCount, folder, gitRef, id, micros, pageSize, repositoryUrl } from '../wire.ts'
+import { appConfig } from './app-config.ts'
+import { appData } from './app-data.ts'
 import { appPage, logLine } from './app-page.ts'
 import { appName, appSummary, deployment, offer, state } from './app-shapes.ts'
 
@@ -139,4 +141,4 @@ const getDeployment = method({
   example: { id: '01938f5e-7a00-7000-8000-000000000000' },
 })
 
-export const apps = { deploy, quote, get, list, logs, stop, run, deployment: getDeployment }
+export const apps = { deploy, quote, get, list, logs, stop, run, deployment: getDeployment, ...appConfig, ...appData }

@@ -5,8 +5,9 @@ import { funding } from './funding.ts'
 import { ledger } from './ledger.ts'
 import { node } from './node.ts'
 import { processes } from './processes.ts'
+import { repository } from './repository.ts'
 
-export const methods = { apps, funding, ledger, node, processes }
+export const methods = { apps, funding, ledger, node, processes, repository }
 
 export const allMethods: readonly Method[] = Object.values(methods).flatMap((service) => Object.values<Method>(service))
 

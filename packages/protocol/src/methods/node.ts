@@ -74,4 +74,16 @@ const totals = method({
   example: {},
 })
 
-export const node = { info, prices, totals }
+const rotate = method({
+  service: 'node',
+  name: 'rotate',
+  summary: 'Seal all secret settings of apps under a new key, and forget the old one.',
+  input: z.strictObject({ key: z.enum(['config']) }),
+  output: z.object({}),
+  safe: false,
+  policy: 'operator',
+  meters: [],
+  example: { key: 'config' },
+})
+
+export const node = { info, prices, totals, rotate }

@@ -44,14 +44,15 @@ export interface App {
   readonly stateSince: Date
   /** By its admin. */
   readonly stopped: boolean
-  /** SHA-256 of the release that runs, or ran last. */
+  /** SHA-256 of the release that runs, or ran last, and its number. */
   readonly release: string | null
+  readonly releaseNumber: number | null
 }
 
 /** What `source` knows of a repository before it is fetched, as far as its app's record needs it. */
 export type Origin = Pick<App, 'url' | 'forge' | 'owner' | 'name' | 'slug'> & { readonly root?: string }
 
-export type NewApp = Omit<App, 'description' | 'stateSince' | 'stopped' | 'release'>
+export type NewApp = Omit<App, 'description' | 'stateSince' | 'stopped' | 'release' | 'releaseNumber'>
 
 /** A line of the public history. */
 export interface Change {
@@ -71,7 +72,7 @@ export interface Apps {
   ids(): Promise<string[]>
   /** Says so in the history and as event `state-changed`; nothing happens if it already is in that state. */
   setState(tx: Transaction, app: string, state: State, sentence: string): Promise<boolean>
-  setRelease(tx: Queryable, app: string, release: string | null): Promise<void>
+  setRelease(tx: Queryable, app: string, release: { sha256: string; number: number }): Promise<void>
   setStopped(tx: Queryable, app: string, stopped: boolean): Promise<void>
   /** Which branch, tag or commit it follows from now on; null: the repository's default branch. */
   setRef(tx: Queryable, app: string, ref: string | null): Promise<void>

@@ -70,7 +70,15 @@ interface Writer {
   along: Along[]
 }
 
-export function openLogs(services: Pick<Services, 'database' | 'clock' | 'diagnostics'>): Logs {
+export interface LogsDeps {
+  /** What takes an app's secrets out of a line; null: it has none. */
+  readonly scrub: (app: string) => Promise<((text: string) => string) | null>
+}
+
+export function openLogs(
+  services: Pick<Services, 'database' | 'clock' | 'diagnostics'>,
+  { scrub }: LogsDeps = { scrub: async () => null },
+): Logs {
   const { database, clock, diagnostics } = services
   /** One an app that printed since the start. */
   const writers = new Map<string, Writer>()
@@ -144,6 +152,19 @@ export function openLogs(services: Pick<Services, 'database' | 'clock' | 'diagno
     reports.add(settled)
   }
 
+  /** No line is stored before it is known what must not be in it. */
+  const scrubOf = async (app: string): Promise<((text: string) => string) | null> => {
+    for (;;) {
+      try {
+        return await scrub(app)
+      } catch (error) {
+        if (stop.signal.aborted) throw error
+        diagnostics.warn('log lines wait for the settings of their app', { app, error })
+        await clock.sleep(RETRY_MS, stop.signal)
+      }
+    }
+  }
+
   const tail = ({ app, after, limit = 100, source }: LogTail): Promise<LogLine[]> =>
     after === undefined
       ? lastLines(database, { app, source, limit })
@@ -151,12 +172,13 @@ export function openLogs(services: Pick<Services, 'database' | 'clock' | 'diagno
 
   return {
     async append(app, source, lines, along) {
+      const clear = await scrubOf(app)
       const writer = writerOf(app)
       const now = clock.now()
       const kept: NewLine[] = []
       for (const line of lines) {
         const { text, level = 'out', at = now } = typeof line === 'string' ? { text: line } : line
-        const storable = clean(text)
+        const storable = clean(clear ? clear(text) : text)
         const fits = writer.waitingBytes < WAITING_BYTES
         if (!fits) writer.budget.drop()
         if (fits && writer.budget.take(Buffer.byteLength(storable), clock.monotonicMs())) {

@@ -5,10 +5,11 @@
 import type { SandboxClient, SandboxSpec } from '@perennial/sandbox/client'
 import { SandboxRefused } from '@perennial/sandbox/client'
 import { isRefusal } from '@perennial/protocol'
-import type { App, Apps } from '../apps/index.ts'
+import { storeAbout, type App, type Apps } from '../apps/index.ts'
 import type { Outbound } from '../outbound/index.ts'
 import type { Services } from '../services.ts'
 import {
+  aboutRepository,
   describe,
   FETCH_LIMITS,
   fetchSpec,
@@ -142,6 +143,7 @@ export function openAttempts(
     async function noteFetched(fetched: Fetched): Promise<void> {
       const detail = `${fetched.commit.slice(0, 7)} ${fetched.subject}`.slice(0, 200)
       await log.say('ok', `Fetched ${detail}`)
+      const about = aboutRepository(fetched)
       await database.transaction(async (tx) => {
         await updateDeployment(tx, deployment.id, {
           commit: fetched.commit,
@@ -151,6 +153,7 @@ export function openAttempts(
         await describeStep(tx, { deployment: deployment.id, name: 'fetch', detail })
         await endStep(tx, { deployment: deployment.id, name: 'fetch', status: 'done', at: clock.now() })
         await apps.setAbout(tx, { app: app.id, description: describe(fetched), ref: app.ref })
+        await storeAbout(tx, app.id, about)
       })
     }
 

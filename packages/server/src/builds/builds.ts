@@ -30,8 +30,9 @@ import {
   type DeploymentRow,
 } from './queries/deployments.ts'
 import { forgetDeployments } from './queries/forget.ts'
-import { releaseOfApp, releaseOfDeployment, releasesOfApp } from './queries/releases.ts'
+import { releaseOfDeployment, releasesOfApp } from './queries/releases.ts'
 import { openSandboxes } from './run-sandbox.ts'
+import { currentRelease, openForwards, type Forwards, type Which } from './forward.ts'
 import { failed } from './outcome.ts'
 import { problemOf } from './sentences.ts'
 
@@ -55,7 +56,7 @@ export interface DeployRequest {
   readonly by: string | null
 }
 
-export interface Builds {
+export interface Builds extends Forwards {
   /** The most that a build may cost. */
   readonly ceiling: Micros
   /** Adds a deployment in the caller's transaction; answers the one that is under way if there is one. */
@@ -65,14 +66,16 @@ export interface Builds {
   latest(app: string): Promise<Deployment | null>
   /** Of a deployment. */
   release(deployment: string): Promise<Release | null>
-  /** The app's newest with this image: how to run what `App.release` names. */
-  releaseByHash(app: string, sha256: string): Promise<Release | null>
+  /** The one that runs, or ran last. */
+  current(app: Which): Promise<Release | null>
   /** Newest first. */
   releases(app: string, limit?: number): Promise<Release[]>
   /** Hosting begins to start it. */
   starting(tx: Transaction, deployment: string, detail: string): Promise<void>
   /** Hosting: it answers. The app's release is this one, earlier deployments are replaced. */
   running(tx: Transaction, deployment: string, detail: string): Promise<void>
+  /** Hosting: it is not started yet, and why. */
+  waits(tx: Transaction, deployment: string, problem: string): Promise<void>
   /** Hosting: it does not start. The app keeps the release it had. */
   startFailed(tx: Transaction, deployment: string, why: { sentence: string; nextStep: string | null }): Promise<void>
   /** At start: removes what killed builds left, and goes on with what is not finished. */
@@ -112,7 +115,21 @@ export function openBuilds(services: Services, deps: BuildsDeps): Builds {
     if (!row) return null
     const used = (await costs.of([row.id])).get(row.id) ?? NO_COST
     const steps = await stepsOf(database, row.id)
-    const { id, app, status, ref, commit, subject, committedAt, release, ceiling, problem, createdAt, endedAt } = row
+    const {
+      id,
+      app,
+      status,
+      ref,
+      commit,
+      subject,
+      committedAt,
+      release,
+      ceiling,
+      problem,
+      because,
+      createdAt,
+      endedAt,
+    } = row
     return {
       id,
       app,
@@ -124,6 +141,7 @@ export function openBuilds(services: Services, deps: BuildsDeps): Builds {
       release,
       ceiling,
       problem,
+      because,
       createdAt,
       endedAt,
       steps: steps.map((step) => ({ ...step, cost: step.cost ?? used.steps[step.name] })),
@@ -149,7 +167,8 @@ export function openBuilds(services: Services, deps: BuildsDeps): Builds {
     deployment: async (id) => view(await deploymentById(database, id)),
     latest: async (app) => view(await latestDeployment(database, app)),
     release: async (deployment) => (await releaseOfDeployment(database, deployment)) ?? null,
-    releaseByHash: async (app, sha256) => (await releaseOfApp(database, app, sha256)) ?? null,
+    current: async (app) => (await currentRelease(database, app)) ?? null,
+    ...openForwards(services),
     releases: (app, limit = 20) => releasesOfApp(database, app, limit),
     starting: (tx, deployment, detail) => beginStep(tx, { deployment, name: 'run', detail, at: clock.now() }),
     async running(tx, id, detail) {
@@ -157,10 +176,14 @@ export function openBuilds(services: Services, deps: BuildsDeps): Builds {
       if (row?.status !== 'starting' || row.release === null) return
       const at = clock.now()
       await completeStep(tx, { deployment: id, name: 'run', detail, at })
-      await updateDeployment(tx, id, { status: 'running', endedAt: at })
+      await updateDeployment(tx, id, { status: 'running', problem: null, endedAt: at })
       await replaceOthers(tx, row, at)
-      await apps.setRelease(tx, row.app, row.release)
+      const release = await releaseOfDeployment(tx, id)
+      if (release) await apps.setRelease(tx, row.app, release)
       await images.tidySoon(tx)
+    },
+    async waits(tx, id, problem) {
+      if ((await deploymentById(tx, id))?.status === 'starting') await updateDeployment(tx, id, { problem })
     },
     async startFailed(tx, id, { sentence, nextStep }) {
       const row = await deploymentById(tx, id)

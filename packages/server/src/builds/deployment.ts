@@ -35,6 +35,8 @@ export interface Deployment {
   readonly payer: 'purse' | 'allowance' | null
   /** Why it waits or failed: what happened, what it cost, what to do. */
   readonly problem: string | null
+  /** Why nothing was fetched and built: an earlier release runs once more. Null: it was. */
+  readonly because: 'config' | 'rollback' | null
   readonly createdAt: Date
   readonly endedAt: Date | null
 }
@@ -52,6 +54,8 @@ export interface Release {
   readonly committedAt: Date
   /** How to run it: `runImage`, `web`, `env`. */
   readonly plan: Plan
+  /** The number of the last change of settings that it runs with. */
+  readonly configVersion: number
   /** The build receipt, JSON: what was built from what by whom. Its exact bytes are recorded on the ledger. */
   readonly receipt: string
   readonly builtAt: Date

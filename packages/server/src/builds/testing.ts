@@ -1,5 +1,5 @@
 /** For tests: everything that a build needs, all of it real: sandboxd, git remotes, the doors, PostgreSQL, the ledger. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLedger, type Ledger } from '@perennial/ledger'
@@ -7,12 +7,22 @@ import { DEFAULT_PRICE_BOOK, isRefusal, newId, recordTopic, transferCode, type M
 import { sandboxClient, type SandboxClient } from '@perennial/sandbox/client'
 import { openTestSandbox, type TestSandbox } from '@perennial/sandbox/testing'
 import { gitRemote, type Files, type GitRemote } from '@perennial/testnet/git-remote'
-import { appLimits, openApps, openLogs, type App, type Apps, type Logs } from '../apps/index.ts'
+import {
+  appLimits,
+  openApps,
+  openConfig,
+  openLogs,
+  type App,
+  type AppConfig,
+  type Apps,
+  type Logs,
+} from '../apps/index.ts'
 import { systemClock as clock } from '../clock.ts'
 import { readConfig } from '../config.ts'
 import { openDatabase } from '../database.ts'
 import { openDiagnostics } from '../diagnostics.ts'
 import { openEvents } from '../events.ts'
+import { openConfigKey } from '../keys.ts'
 import { openJobs } from '../jobs.ts'
 import { accountOf, ALLOWANCE, openAccounts, openMetering, type Accounts, type Metering } from '../metering/index.ts'
 import { openOutbound, type Outbound } from '../outbound/index.ts'
@@ -41,6 +51,7 @@ export interface Builder {
   readonly accounts: Accounts
   readonly apps: Apps
   readonly logs: Logs
+  readonly settings: AppConfig
   readonly metering: Metering
   readonly builds: Builds
   /** Twice is once. */
@@ -59,7 +70,10 @@ export async function openBuilder(place: Place, crash?: (point: string) => void)
   const ledger = await openLedger({ url: place.databaseUrl })
   const accounts = openAccounts(ledger)
   const apps = openApps(services)
-  const logs = openLogs(services)
+  const keys = join(config.data, 'keys')
+  mkdirSync(keys, { recursive: true })
+  const settings = openConfig(services, { key: await openConfigKey(keys) })
+  const logs = openLogs(services, settings)
   const metering = await openMetering(services, {
     ledger,
     accounts,
@@ -107,6 +121,7 @@ export async function openBuilder(place: Place, crash?: (point: string) => void)
     accounts,
     apps,
     logs,
+    settings,
     metering,
     builds,
     close: () => (closing ??= close()),

@@ -251,9 +251,9 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
       const [rows, readings] = await Promise.all([everyLive(database, app), sandbox.read()])
       const memory = new Map(readings.map(({ id, memoryBytes }) => [id, Number(memoryBytes)]))
       return Promise.all(
-        rows.map(async ({ id, process, release, state, since }) => ({
+        rows.map(async ({ id, process, number, state, since }) => ({
           process,
-          release: (await deps.builds.releaseByHash(app, release))?.number ?? 0,
+          release: number ?? 0,
           activity: ACTIVITY[state],
           since,
           memoryBytes: memory.get(id) ?? 0,

@@ -7,19 +7,20 @@
  */
 import { isRefusal, permitted, refuse, type Refusal } from '@perennial/protocol'
 import { SandboxRefused, type Exit } from '@perennial/sandbox/client'
-import type { App, Apps, Logs } from '../apps/index.ts'
+import type { App, AppConfig, Apps, Logs } from '../apps/index.ts'
 import type { Builds, Release } from '../builds/index.ts'
 import type { Funding } from '../funding/index.ts'
 import type { Transaction } from '../database.ts'
 import type { Services } from '../services.ts'
 import type { Plan } from '../source/index.ts'
 import { doze } from './doze.ts'
+import { missingSettings, waitsFor } from './needs.ts'
 import { openLauncher, type LauncherDeps } from './launch.ts'
 import { openOnce, type Begun, type OnceTask } from './once.ts'
 import { liveInstances, liveSides, type Instance } from './queries.ts'
 import type { Router } from './router.ts'
 import { APP_PORT } from './spec.ts'
-import { mayWorkInBackground, targetOf, type Target } from './target.ts'
+import { isRight, mayWorkInBackground, targetOf, type Target } from './target.ts'
 import { startWebProcess } from './web-process.ts'
 import { whyNot } from './why-not.ts'
 import { openWorkers } from './workers.ts'
@@ -29,6 +30,7 @@ export interface KeeperDeps extends LauncherDeps {
   readonly builds: Builds
   readonly funding: Pick<Funding, 'payerOf'>
   readonly logs: Logs
+  readonly settings: Pick<AppConfig, 'environment' | 'generate' | 'forget'>
   readonly router: Router
   /** From here on its end is noticed as it happens. */
   readonly watch: (instance: Instance) => void
@@ -72,7 +74,7 @@ export interface Keeper {
 
 export function openKeeper(services: Services, deps: KeeperDeps, appId: string): Keeper {
   const { config, database, clock, diagnostics } = services
-  const { apps, builds, funding, data, logs, sandbox, router, limits, stopping } = deps
+  const { apps, builds, funding, data, logs, sandbox, settings, router, limits, stopping } = deps
   const name = (app: App) => ({ app: app.id, host: `${app.slug}.${config.appsDomain}` })
   const launcher = openLauncher(services, deps)
   const workers = openWorkers(services, { ...deps, launcher, letGo }, appId)
@@ -158,6 +160,11 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       await database.transaction((tx) => becomes(tx, release, detail))
       return halt(live, 'replaced by a newer release')
     }
+    const unset = waitsFor(await missingSettings(settings, release), app)
+    if (unset !== null) {
+      await database.transaction((tx) => builds.waits(tx, deployment, unset))
+      return say('warn', unset)
+    }
     if (app.stopped) return rest('the app is stopped')
     if (payer === null) return rest(UNPAID)
     const target = { app, release, payer }
@@ -180,8 +187,10 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     await workers.follow(target, 'replaced by a newer release')
   }
 
-  async function becomes(tx: Transaction, { app, deployment, plan }: Release, detail: string): Promise<void> {
+  async function becomes(tx: Transaction, release: Release, detail: string): Promise<void> {
+    const { app, deployment, plan, configVersion } = release
     await builds.running(tx, deployment, detail)
+    await settings.forget(tx, app, configVersion)
     await deps.deployed(tx, app, plan)
   }
 
@@ -216,7 +225,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       return halt(live, app.stopped ? 'stopped by its admin' : 'no money')
     }
     // The newest is the one that requests are routed to.
-    const right = live.findLast((one) => one.release === target.release.sha256 && one.payer === target.payer)
+    const right = live.findLast((one) => isRight(one, target))
     if (right) {
       for (const other of live) if (other !== right) await drain(other, 'one copy is enough')
       return workers.follow(target, 'replaced')

@@ -5,7 +5,7 @@
  */
 import { isRefusal, newId, type Limits, type Refusal } from '@perennial/protocol'
 import type { SandboxClient } from '@perennial/sandbox/client'
-import type { App } from '../apps/index.ts'
+import type { App, AppConfig } from '../apps/index.ts'
 import type { Release } from '../builds/index.ts'
 import type { Metering } from '../metering/index.ts'
 import type { Services } from '../services.ts'
@@ -16,6 +16,7 @@ import { BOOT_CPU_PERCENT, specOf } from './spec.ts'
 export interface LauncherDeps {
   readonly metering: Pick<Metering, 'attach' | 'detach' | 'settle'>
   readonly data: Data
+  readonly settings: Pick<AppConfig, 'environment'>
   readonly sandbox: SandboxClient
   readonly limits: Limits
   /** What an instance printed to its end is carried over before its sandbox goes. */
@@ -80,6 +81,7 @@ export function openLauncher(services: Services, deps: LauncherDeps): Launcher {
       await retire(instance, prepared.sentence)
       return prepared
     }
+    const set = await deps.settings.environment(app.id, release.configVersion)
     const { address } = await sandbox.start(
       specOf({
         id: instance.id,
@@ -88,7 +90,7 @@ export function openLauncher(services: Services, deps: LauncherDeps): Launcher {
         cpuPercent: instance.process === 'web' ? BOOT_CPU_PERCENT : limits.cpuPercent,
         url: `http://${app.slug}.${config.appsDomain}:${config.listen.port}`,
         funded: payer.startsWith('app/'),
-        data: prepared,
+        data: { ...prepared, env: { ...prepared.env, ...set } },
       }),
     )
     return { ...instance, address }
@@ -99,7 +101,17 @@ export function openLauncher(services: Services, deps: LauncherDeps): Launcher {
       const { app, release, payer, process, once, deployment } = launch
       const startedAt = clock.now()
       const id = `i-${newId({ nowMs: startedAt.getTime() })}`
-      const row = { id, app: app.id, process, once, release: release.sha256, payer, deployment, startedAt }
+      const row = {
+        id,
+        app: app.id,
+        process,
+        once,
+        release: release.sha256,
+        number: release.number,
+        payer,
+        deployment,
+        startedAt,
+      }
       const instance = await insertInstance(database, row)
       const unpaid = await metering.attach({ app: app.id, instance: id, payer })
       if (unpaid) {

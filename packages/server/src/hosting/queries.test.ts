@@ -22,6 +22,7 @@ test('instances that are gone are forgotten, however old those are that live', a
       process: 'web',
       once: false,
       release: 'r',
+      number: 1,
       deployment: null,
       payer: 'p',
       startedAt: long,

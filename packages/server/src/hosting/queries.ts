@@ -14,6 +14,8 @@ export interface Instance {
   readonly once: boolean
   /** SHA-256 of the image. */
   readonly release: string
+  /** The release's number; null: an older version of the node started it. */
+  readonly number: number | null
   /** The deployment whose fate its first start decides. */
   readonly deployment: string | null
   readonly payer: string
@@ -27,20 +29,20 @@ export interface Instance {
   readonly reason: string | null
 }
 
-const COLUMNS = `id, app, process, once, release, deployment, payer, state, address, started_at as "startedAt", since,
+const COLUMNS = `id, app, process, once, release, release_number as number, deployment, payer, state, address, started_at as "startedAt", since,
   log_inode as "logInode", log_offset as "logOffset", reason`
 
 export type NewInstance = Pick<
   Instance,
-  'id' | 'app' | 'process' | 'once' | 'release' | 'deployment' | 'payer' | 'startedAt'
+  'id' | 'app' | 'process' | 'once' | 'release' | 'number' | 'deployment' | 'payer' | 'startedAt'
 >
 
 export async function insertInstance(database: Queryable, instance: NewInstance): Promise<Instance> {
-  const { id, app, process, once, release, deployment, payer, startedAt } = instance
+  const { id, app, process, once, release, number, deployment, payer, startedAt } = instance
   await database.query(
-    `insert into instance (id, app, process, once, release, deployment, payer, state, started_at, since)
-     values ($1, $2, $3, $4, $5, $6, $7, 'starting', $8, $8)`,
-    [id, app, process, once, release, deployment, payer, startedAt],
+    `insert into instance (id, app, process, once, release, release_number, deployment, payer, state, started_at, since)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, 'starting', $9, $9)`,
+    [id, app, process, once, release, number, deployment, payer, startedAt],
   )
   const unknown = { address: null, logInode: null, logOffset: null, reason: null }
   return { ...instance, ...unknown, state: 'starting', since: startedAt }

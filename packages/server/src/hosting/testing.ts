@@ -181,7 +181,7 @@ export async function openHostingBench(environment: Readonly<Record<string, stri
 }
 
 async function openHosts(builder: Builder): Promise<Hosts> {
-  const { services, client: sandbox, apps, logs, metering, accounts, builds } = builder
+  const { services, client: sandbox, apps, logs, settings, metering, accounts, builds } = builder
   const { config } = services
   const later: { hosting?: Hosting } = {}
   const gateway = await openGateway(services, {
@@ -204,6 +204,7 @@ async function openHosts(builder: Builder): Promise<Hosts> {
   const data = openData(services, { sandbox, apps, metering, logs, payerOf, stage: stageOf(() => later.hosting) })
   const hosting = openHosting(services, {
     data,
+    settings,
     apps,
     logs,
     metering,

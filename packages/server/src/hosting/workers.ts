@@ -5,7 +5,7 @@ import type { Logs } from '../apps/index.ts'
 import type { Services } from '../services.ts'
 import type { Launcher } from './launch.ts'
 import { liveSides, type Instance } from './queries.ts'
-import { mayWorkInBackground, type Target } from './target.ts'
+import { isRight, mayWorkInBackground, type Target } from './target.ts'
 
 export interface WorkersDeps {
   readonly logs: Pick<Logs, 'append'>
@@ -81,7 +81,7 @@ export function openWorkers(services: Services, deps: WorkersDeps, appId: string
       const running = new Map<string, number>()
       for (const row of await live()) {
         const count = running.get(row.process) ?? 0
-        const right = row.state === 'awake' && row.release === target?.release.sha256 && row.payer === target.payer
+        const right = row.state === 'awake' && target !== null && isRight(row, target)
         if (right && count < (wanted.get(row.process) ?? 0)) running.set(row.process, count + 1)
         else await launcher.retire(row, row.reason ?? reason)
       }

@@ -18,9 +18,11 @@ export interface Identity {
    * whoever deployed in a browser and wants to stop the app from a shell.
    */
   readonly adminToken: (app: string) => string
+  /** Names an input in the record of calls, so that nobody who reads the record can guess what was in it. */
+  readonly digest: (text: string) => Buffer
 }
 
-export function openIdentity({ clock }: Pick<Services, 'clock'>, keys: Keys): Identity {
+export function openIdentity({ clock }: Pick<Services, 'clock'>, keys: Pick<Keys, 'node' | 'session'>): Identity {
   const mac = (purpose: string, message: Uint8Array | string) =>
     createHmac('sha256', keys.session.reveal()).update(`${purpose}\0`).update(message).digest()
   return {
@@ -28,6 +30,7 @@ export function openIdentity({ clock }: Pick<Services, 'clock'>, keys: Keys): Id
     sessions: openSessions({ clock, mac }),
     nonces: openNonces({ clock }),
     limits: openLimits({ clock }),
+    digest: (text) => mac('input', text),
     adminToken: (app) => mac('admin', app).subarray(0, 16).toString('base64url'),
   }
 }

@@ -10,10 +10,11 @@ import {
   newId,
   newSeed,
   pathOf,
+  refuse,
   type OutputOf,
   type Refusal,
 } from '@perennial/protocol'
-import { appLimits, openApps, openLogs } from '../apps/index.ts'
+import { appLimits, openApps, openConfig, openLogs } from '../apps/index.ts'
 import { openBuilds } from '../builds/index.ts'
 import { FakeClock } from '../clock.ts'
 import { readConfig } from '../config.ts'
@@ -26,7 +27,7 @@ import { accountOf, openAccounts, openMetering } from '../metering/index.ts'
 import type { Services } from '../services.ts'
 import { serverDatabase } from '../testing.ts'
 import { openWeb } from '../web/index.ts'
-import { handlers, openRpc, type Caller, type House, type Rpc } from './index.ts'
+import { handlers, openDownloads, openRpc, type Caller, type House, type Rpc } from './index.ts'
 
 const ORIGIN = 'http://127.0.0.1:8080'
 const URL_OF_HELLO = 'https://forge.example/octo/hello'
@@ -88,6 +89,8 @@ async function withNode(work: (node: TestNode) => Promise<void>): Promise<void> 
     stop: async () => undefined,
     start: async () => undefined,
   }
+  const nothing = refuse('client-error/conflict', 'Nothing is kept here.')
+  const unrotated = () => Promise.reject(new Error('no key of a test is replaced'))
   const house: House = {
     ...services,
     identity,
@@ -103,6 +106,12 @@ async function withNode(work: (node: TestNode) => Promise<void>): Promise<void> 
     funding,
     builds,
     hosting: idle,
+    settings: openConfig(services, { key: { keys: [new Secret(newSeed())], begin: unrotated, finish: unrotated } }),
+    data: {
+      backups: { ask: async () => nothing, of: async () => [], file: async () => null },
+      restores: { ask: async () => nothing, of: async () => [] },
+    },
+    downloads: openDownloads(services),
     isolation: 'shared-kernel',
   }
   await funding.fillAllowance()

@@ -51,7 +51,7 @@ export interface Passage {
   /** The input as JSON, before it is read; of a request it is in the body, or in the query of a GET. */
   sent: unknown
   input: unknown
-  /** SHA-256 of the input. */
+  /** Of the input, under a key of the node's. */
   digest: Uint8Array
   caller: Caller
   /** The most that it can cost its caller. */

@@ -18,6 +18,8 @@ export interface Rpc {
 export function openRpc<House extends StationHouse & Pick<Services, 'jobs'>>(
   house: House,
   implementations: readonly Implementation<House>[],
+  /** Answers paths that are neither calls nor about them; null for every other one. */
+  beside: (arrived: Arrived) => Promise<Response | null> = async () => null,
 ): Rpc {
   const byName = new Map(implementations.map((one) => [`${one.method.service}.${one.method.name}`, bind(one, house)]))
   house.jobs.daily('calls: forget', (on, now) => forgetOldCalls(on, now))
@@ -35,7 +37,7 @@ export function openRpc<House extends StationHouse & Pick<Services, 'jobs'>>(
       if (!read.ok) throw new Error(`${name} answered what it does not declare: ${read.problem}`)
       return read.value
     },
-    handle: (arrived) => handle(arrived, byName, house),
+    handle: async (arrived) => (await beside(arrived)) ?? handle(arrived, byName, house),
   }
 }
 

@@ -320,6 +320,7 @@ export const deployment: Deployment = {
   payer: 'allowance',
   problem: null,
   createdAt: days(-0.0006),
+  because: null,
   endedAt: null,
 }
 

@@ -4,7 +4,7 @@ import type { Queryable } from '../../database.ts'
 import type { App, Change, NewApp } from '../apps.ts'
 
 const COLUMNS = `id, slug, url, forge, owner, name, root, ref, description, created_by as "createdBy",
-  created_at as "createdAt", state, state_since as "stateSince", stopped, release`
+  created_at as "createdAt", state, state_since as "stateSince", stopped, release, release_number as "releaseNumber"`
 
 /** The row, or nothing when the slug, or the url's folder, is taken. */
 export async function insertApp(on: Queryable, app: NewApp): Promise<App | undefined> {
@@ -101,8 +101,12 @@ export async function changesOf(on: Queryable, app: string): Promise<Change[]> {
   return on.query<Change>('select at, state, sentence from app_change where app = $1 order by id', [app])
 }
 
-export async function updateRelease(on: Queryable, app: string, release: string | null): Promise<void> {
-  await on.query('update app set release = $2 where id = $1', [app, release])
+export async function updateRelease(
+  on: Queryable,
+  app: string,
+  { sha256, number }: { sha256: string; number: number },
+): Promise<void> {
+  await on.query('update app set release = $2, release_number = $3 where id = $1', [app, sha256, number])
 }
 
 export async function updateRef(on: Queryable, app: string, ref: string | null): Promise<void> {

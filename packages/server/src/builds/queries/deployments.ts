@@ -19,6 +19,7 @@ export interface DeploymentRow {
   readonly subject: string | null
   readonly committedAt: Date | null
   readonly outcome: Outcome | null
+  readonly because: 'config' | 'rollback' | null
   readonly createdAt: Date
   readonly endedAt: Date | null
   /** Of its release, if it made one. */
@@ -36,7 +37,7 @@ export interface StepRow {
 
 const SELECT = `select d.id, d.app, d.ref, d.status, d.problem, d.payer, d.hold, d.ceiling, d.cost, d.attempt, d.commit,
     d.subject, d.committed_at as "committedAt",
-    d.outcome, d.created_at as "createdAt", d.ended_at as "endedAt", r.sha256 as release
+    d.outcome, d.because, d.created_at as "createdAt", d.ended_at as "endedAt", r.sha256 as release
   from deployment d left join release r on r.deployment = d.id`
 
 /** The row, or nothing when the app has one that is not built yet. */
@@ -57,6 +58,49 @@ export async function insertDeployment(
     [row.id],
   )
   return true
+}
+
+/** One that fetches and builds nothing: it begins where a build ends. */
+export async function insertForward(
+  tx: Queryable,
+  row: {
+    id: string
+    app: string
+    by: string | null
+    because: 'config' | 'rollback'
+    detail: string
+    at: Date
+    from: string
+  },
+): Promise<void> {
+  await tx.query(
+    `insert into deployment (id, app, ref, requested_by, status, ceiling, cost, attempt, commit, subject, committed_at, because, created_at)
+     select $1, $2, ref, $3, 'starting', 0, 0, 0, commit, subject, committed_at, $4, $5 from deployment where id = $6`,
+    [row.id, row.app, row.by, row.because, row.at, row.from],
+  )
+  await tx.query(
+    `insert into deployment_step (deployment, name, status, detail)
+     select $1, name, case name when 'run' then 'waiting' else 'skipped' end, case name when 'run' then '' else $2 end
+       from unnest(array['fetch', 'build', 'run']) as name`,
+    [row.id, row.detail],
+  )
+}
+
+/** The newest that has a release and is to be started. */
+export async function startingDeployment(on: Queryable, app: string): Promise<DeploymentRow | undefined> {
+  const rows = await on.query<DeploymentRow>(
+    `${SELECT} where d.app = $1 and d.status = 'starting' order by d.created_at desc limit 1`,
+    [app],
+  )
+  return rows[0]
+}
+
+/** Another one takes the place of those that are to be started. */
+export async function replaceStarting(tx: Queryable, app: string, at: Date): Promise<void> {
+  await tx.query(
+    `update deployment set status = 'replaced', problem = null, ended_at = $2 where app = $1 and status = 'starting'`,
+    [app, at],
+  )
 }
 
 export async function deploymentById(on: Queryable, id: string): Promise<DeploymentRow | undefined> {

@@ -38,4 +38,9 @@ const totals = implement(methods.node.totals, async (_call, { funding, accounts 
   return { ...sums, paidIn: -rail.balance, allowance: allowance.balance }
 })
 
-export const nodeMethods: readonly Implementation<House>[] = [info, prices, totals]
+const rotate = implement(methods.node.rotate, async (_call, { settings }: House) => {
+  await settings.rotate()
+  return {}
+})
+
+export const nodeMethods: readonly Implementation<House>[] = [info, prices, totals, rotate]

@@ -59,8 +59,8 @@ export function addressOf(slug: string, { config, origins }: Pick<House, 'config
 }
 
 /** The commit of the release that runs, or ran last. */
-export async function commitOf({ id, release }: Record, { builds }: Pick<House, 'builds'>): Promise<Commit | null> {
-  const found = release === null ? null : await builds.releaseByHash(id, release)
+export async function commitOf(app: Record, { builds }: Pick<House, 'builds'>): Promise<Commit | null> {
+  const found = await builds.current(app)
   return found === null ? null : { hash: found.commit, subject: found.subject, at: found.committedAt }
 }
 

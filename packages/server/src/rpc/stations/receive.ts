@@ -1,11 +1,10 @@
 /** Receive: the body is whole and is what its digest says, the method exists, the input is what the method declares. */
-import { createHash } from 'node:crypto'
 import { digestMatches, pathOf, readInput, refuse, type Refusal } from '@perennial/protocol'
 import type { Station, Wire } from '../passage.ts'
 
 export const MAX_BODY_BYTES = 1_048_576
 
-export const receive: Station = async (passage) => {
+export const receive: Station = async (passage, { identity }) => {
   const { wire, method } = passage
   const name = `${method.service}.${method.name}`
   if (wire) {
@@ -36,7 +35,7 @@ export const receive: Station = async (passage) => {
       `The input of ${name} is wrong. Nothing was charged. ${read.problem}`,
     )
   passage.input = read.value
-  passage.digest = createHash('sha256').update(`${name}\0`).update(JSON.stringify(passage.sent)).digest()
+  passage.digest = identity.digest(`${name}\0${JSON.stringify(passage.sent)}`)
   return null
 }
 
