@@ -11,9 +11,6 @@ export {
   type StoredPlan,
   type Volume,
 } from './plan/plan.ts'
-export { readLicence, type Licence } from './licence.ts'
-export { findReadme, renderReadme, type Readme, type ReadmeText } from './readme.ts'
+export { aboutRepository } from './about.ts'
 export { readFetch, readLook, UnreadableFetch, type FetchOutcome } from './read-fetch.ts'
 export { parseRepository, type Repository } from './repository.ts'
-export { Deliveries, LONGEST_DELIVERY_BYTES, readWebhook, type Delivery, type Webhook } from './webhook.ts'
-export { signatureSentence, type CommitSignature } from './signature/index.ts'
