@@ -40,11 +40,14 @@ export class Data {
     shown: { pay?: Partial<PayForm>; notice?: Notice | null } = {},
   ): Promise<AppView> {
     const app = await this.appAlone(slug, caller)
-    const log = await this.log(app.id, caller)
+    const [log, { about }] = await Promise.all([
+      this.log(app.id, caller),
+      this.#must(methods.repository.get, { app: app.id }, caller),
+    ])
     const usual = app.money.offers[1]?.amount ?? null
     const pay: PayForm = { id: newId(), chosen: usual, other: '', name: '', error: null, ...shown.pay }
     const adminToken = app.mayAdminister ? this.#adminToken(app.id) : null
-    return { app, pay, log, notice: shown.notice ?? null, adminToken }
+    return { app, about, pay, log, notice: shown.notice ?? null, adminToken }
   }
 
   async appAlone(slug: string, caller: Caller): Promise<App> {

@@ -6,7 +6,7 @@
  * attribute value stands in double quotes: the escape rule is only safe there, and a test reads the templates for it.
  */
 import assert from 'node:assert/strict'
-import { html as template } from 'hono/html'
+import { html as template, raw as unescaped } from 'hono/html'
 import type { HtmlEscapedString } from 'hono/utils/html'
 import { visible } from '../apps/index.ts'
 
@@ -28,4 +28,9 @@ function shown(value: Content): Content {
 /** `${when(x, (x) => html`…`)}`: markup only where there is something to say. */
 export function when<T>(value: T | null | undefined | false, show: (value: T) => Content): Content {
   return value === null || value === undefined || value === false ? null : show(value)
+}
+
+/** Markup that was made to be safe where it was made, a README's. */
+export function raw(markup: string): Html {
+  return unescaped(visible(markup)) as Html
 }

@@ -62,9 +62,16 @@ function pagesWith(evil: string): string[] {
   const pay = { ...f.payForm, other: evil, name: evil, error: evil }
   return [
     frontPage({ ...f.front, apps, payments, refused: { url: evil, sentence: evil } }, f.frame),
-    appPage({ app, pay, log, notice, adminToken: null }, f.frame),
+    appPage({ about: null, app, pay, log, notice, adminToken: null }, f.frame),
     appPage(
-      { app: { ...app, mayAdminister: true, stopped: true }, pay, log: [], notice: null, adminToken: null },
+      {
+        about: null,
+        app: { ...app, mayAdminister: true, stopped: true },
+        pay,
+        log: [],
+        notice: null,
+        adminToken: null,
+      },
       f.frame,
     ),
     deploymentPage({ deployment, app, log }, f.frame),
@@ -256,16 +263,16 @@ test('an app that nobody has paid for says so, instead of a date that nobody pai
     contributions: [],
     money: { ...f.app.money, payers: 0 },
   }
-  const page = String(appPage({ app, pay: f.payForm, log: [], notice: null, adminToken: null }, f.frame))
+  const page = String(appPage({ about: null, app, pay: f.payForm, log: [], notice: null, adminToken: null }, f.frame))
   assert.match(page, /nobody has paid yet/)
   assert.ok(!page.includes('Under 3 days of money'))
   assert.match(String(badge(app, f.NOW)), /not paid yet: anyone can/)
 })
 
 test('a release whose image was removed says so', () => {
-  const said = String(appPage({ app: f.app, pay: f.payForm, log: [], notice: null, adminToken: null }, f.frame)).match(
-    /image removed/g,
-  )
+  const said = String(
+    appPage({ about: null, app: f.app, pay: f.payForm, log: [], notice: null, adminToken: null }, f.frame),
+  ).match(/image removed/g)
   assert.equal(said?.length, f.app.releases.filter(({ removedAt }) => removedAt !== null).length)
 })
 
@@ -280,7 +287,7 @@ test('what an amount buys is rounded down', () => {
 
 test('a page says its state and its date in its title', () => {
   assert.match(
-    String(appPage({ app: f.app, pay: f.payForm, log: [], notice: null, adminToken: null }, f.frame)),
+    String(appPage({ about: null, app: f.app, pay: f.payForm, log: [], notice: null, adminToken: null }, f.frame)),
     /<title>fieldnotes, running, paid until 12.Jan – 7.Feb.2027 · Perennial<\/title>/,
   )
 })
@@ -358,4 +365,19 @@ test('every template quotes its attributes', () => {
   // The rule sees what it looks for.
   assert.match('<a href=${x}>', /<[a-z][^<>`]*\s[a-z-]+=\$\{/)
   assert.equal(String(html`<p title="${'"<&>\''}"></p>`), '<p title="&quot;&lt;&amp;&gt;&#39;"></p>')
+})
+
+test('a repository’s README stands on its app’s page, with its licence and whose word the commit is', () => {
+  const about = {
+    commit: '0'.repeat(40),
+    readme: { name: 'README.md', html: '<h3>Terns</h3><p>They fly.</p>', cut: true },
+    licence: { spdx: 'MIT', file: 'LICENSE' },
+    signature: 'The commit is not signed.',
+  }
+  const { app, frame, payForm: pay } = f
+  const page = String(appPage({ about, app, pay, log: [], notice: null, adminToken: null }, frame))
+  assert.match(page, /<h3>Terns<\/h3><p>They fly\.<\/p>/)
+  assert.match(page, /licence MIT/)
+  assert.match(page, /title="The commit is not signed\."/)
+  assert.match(page, /It goes on in the repository/)
 })

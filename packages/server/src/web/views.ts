@@ -22,6 +22,7 @@ export type Prices = OutputOf<typeof methods.node.prices>
 export type Totals = OutputOf<typeof methods.node.totals>
 export type Payment = OutputOf<typeof methods.funding.recent>['payments'][number]
 export type Estimate = OutputOf<typeof methods.apps.quote>
+export type About = NonNullable<OutputOf<typeof methods.repository.get>['about']>
 export type Offer = Money['offers'][number]
 
 /** What every page knows. */
@@ -64,6 +65,7 @@ export interface FrontView {
 
 export interface AppView {
   readonly app: App
+  readonly about: About | null
   readonly pay: PayForm
   readonly log: readonly LogLine[]
   readonly notice: Notice | null

@@ -24,6 +24,7 @@ import { notice } from '../parts/notice.ts'
 import { payBox } from '../parts/pay-box.ts'
 import { standingWords } from '../parts/runway-text.ts'
 import { stateWord } from '../parts/state-pill.ts'
+import { readme } from '../parts/readme.ts'
 import { repositoryLink } from '../parts/repository-link.ts'
 import type { App, AppView, Frame } from '../views.ts'
 
@@ -37,8 +38,12 @@ export function appPage(view: AppView, frame: Frame): Html {
         <span>Code ${repositoryLink(app.repository)}</span>${when(
           app.commit,
           (commit) =>
-            html`<span>at commit <code title="${commit.hash}">${short(commit.hash)}</code>, ${day(commit.at)}</span>`,
-        )}<span>here since ${day(app.createdAt)}</span>
+            html`<span title="${view.about?.signature}"
+              >at commit <code title="${commit.hash}">${short(commit.hash)}</code>, ${day(commit.at)}</span
+            >`,
+        )}${when(view.about?.licence, ({ spdx, file }) => html`<span>licence ${spdx ?? `in ${file}`}</span>`)}<span
+          >here since ${day(app.createdAt)}</span
+        >
       </p>
     </div>
     <div class="grid aside">
@@ -86,6 +91,7 @@ export function appPage(view: AppView, frame: Frame): Html {
         ${sectionHead({ title: 'Instances', id: 'instances', fact: limitsFact(app) })}${instances(app)}
       </section>
     </div>
+    ${readme(view.about)}
     <div class="grid halves">
       <section aria-labelledby="history">
         ${sectionHead({ title: 'History', id: 'history' })}${changesTable(app)}
