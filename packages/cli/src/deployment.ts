@@ -29,7 +29,8 @@ export async function followDeployment(client: Client, id: string, { say, signal
       const seconds = step.startedAt && step.endedAt ? (step.endedAt.getTime() - step.startedAt.getTime()) / 1000 : 0
       say(`${word} in ${seconds.toFixed(1)} s, ${formatAmount(step.cost)}`)
     }
-    if (['running', 'failed', 'replaced'].includes(now.status) || waitsForMoney(now)) return now
+    if (['running', 'failed', 'replaced'].includes(now.status) || waitsForMoney(now) || waitsForSettings(now))
+      return now
     await sleep(ASK_EVERY_MS)
   }
 }
@@ -39,13 +40,20 @@ export function waitsForMoney({ status, problem }: Deployment): boolean {
   return status === 'waiting' && problem !== null
 }
 
+/** For a setting that the app requires. */
+function waitsForSettings({ status, problem }: Deployment): boolean {
+  return status === 'starting' && problem !== null
+}
+
 /** Throws unless it runs. */
 export function mustRun(deployment: Deployment): void {
   const { status, problem, app } = deployment
   if (status === 'running' || status === 'replaced') return
   throw new CommandFailed(problem ?? `${app.slug}: ${status}`, {
-    nextStep: waitsForMoney(deployment)
-      ? `perennial fund ${app.slug} 5.00`
-      : `perennial logs ${app.slug} --source build`,
+    nextStep: waitsForSettings(deployment)
+      ? `perennial config set ${app.slug} NAME=value`
+      : waitsForMoney(deployment)
+        ? `perennial fund ${app.slug} 5.00`
+        : `perennial logs ${app.slug} --source build`,
   })
 }

@@ -1,12 +1,17 @@
 /** The command line as a whole: the commands people use, then one per method of the catalogue. */
 import { Command } from 'commander'
+import { backup } from './commands/backup.ts'
 import { call } from './commands/call.ts'
+import { config } from './commands/config.ts'
 import { deploy } from './commands/deploy.ts'
 import { doctor } from './commands/doctor.ts'
 import { fund } from './commands/fund.ts'
 import { logs } from './commands/logs.ts'
 import { open } from './commands/open.ts'
 import { ps } from './commands/ps.ts'
+import { restore } from './commands/restore.ts'
+import { rollback } from './commands/rollback.ts'
+import { rotate } from './commands/rotate.ts'
 import { run } from './commands/run.ts'
 import { statement } from './commands/statement.ts'
 import { stop } from './commands/stop.ts'
@@ -32,6 +37,24 @@ export function program(): Command {
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('(perennial --help says what there is)')
     .exitOverride()
-  for (const add of [up, doctor, deploy, ps, open, logs, fund, run, stop, statement, call]) add(cli)
+  for (const add of [
+    up,
+    doctor,
+    deploy,
+    ps,
+    open,
+    logs,
+    fund,
+    run,
+    stop,
+    statement,
+    config,
+    rollback,
+    backup,
+    restore,
+    rotate,
+    call,
+  ])
+    add(cli)
   return cli
 }
