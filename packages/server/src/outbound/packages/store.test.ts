@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createHash, randomBytes } from 'node:crypto'
 import {
   appendFileSync,
@@ -196,9 +197,10 @@ test('a node killed at any moment of many downloads leaves only whole files', as
       for (;;) await Promise.all(Array.from({ length: 8 }, async () => {
         const bytes = randomBytes(1 + Math.floor(Math.random() * 400_000))
         const hex = createHash('sha512').update(bytes).digest('hex')
-        await store.receive({ algorithm: 'sha512', hex }, (async function* () {
+        const held = await store.receive({ algorithm: 'sha512', hex }, (async function* () {
           for (let at = 0; at < bytes.length; at += 20_000) yield bytes.subarray(at, at + 20_000)
         })(), 'x')
+        await held?.[Symbol.asyncDispose]()
         await store.keepNote(hex, hex)
       }))`
     let kept = 0
@@ -206,10 +208,12 @@ test('a node killed at any moment of many downloads leaves only whole files', as
       const child = spawn(process.execPath, ['--input-type=module', '-e', writer, folder], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
-      await new Promise((resolve) => child.stdout.once('data', resolve))
+      const closed = once(child, 'close')
+      await Promise.race([once(child.stdout, 'data'), closed])
       await sleep(30 + kill * 17)
+      assert.equal(child.exitCode, null, 'it ended before it was killed')
       child.kill('SIGKILL')
-      await new Promise((resolve) => child.once('close', resolve))
+      await closed
       const store = await reopen()
       for (const name of readdirSync(join(folder, 'files'))) {
         const hex = name.slice('sha512-'.length)
