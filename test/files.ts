@@ -1,15 +1,16 @@
-/** Which test files there are, and which of them must not run beside others. */
-import { globSync } from 'node:fs'
+/** Which test files there are, in which order they start, and which of them must not run beside others. */
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { clone } from '../packages/cli/src/bootstrap/places.ts'
 
 const ALL = ['packages/*/src/**/*.test.ts', 'apps/**/*.test.{js,ts}', 'test/**/*.test.ts', 'bench/**/*.test.ts']
 
-/**
- * Sandboxes, browsers and whole nodes measure time and memory and use fixed addresses: beside each other on two
- * cores they would fail for reasons that are nobody's fault.
- */
-const ALONE =
-  /^packages\/sandbox\/|^packages\/server\/src\/(gateway|hosting|builds)\/|^packages\/cli\/src\/bootstrap\/|^test\/.+\/|^bench\//
+/** Say how long something takes, or how little of a core: beside others they would fail for reasons that are nobody's fault. */
+const MEASURING = /^test\/bootstrap\/up\.|^bench\//
+/** What a test calls that says how long others had to wait for an attack. */
+const NEIGHBOUR = 'openNeighbour('
+/** Whole nodes, browsers and attacks: these wait most of their time, for money to run out, for the next second. */
+const WAITING = /^test\/.+\//
 
 export interface TestFiles {
   readonly together: string[]
@@ -21,5 +22,28 @@ export function testFiles(words: readonly string[]): TestFiles {
   const chosen = globSync(ALL, { cwd: clone, exclude: ['**/node_modules/**'] })
     .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
     .toSorted()
-  return { together: chosen.filter((path) => !ALONE.test(path)), alone: chosen.filter((path) => ALONE.test(path)) }
+  const alone = chosen.filter(mustBeAlone)
+  const rest = chosen.filter((path) => !alone.includes(path))
+  return {
+    together: spread(
+      rest.filter((path) => WAITING.test(path)),
+      rest.filter((path) => !WAITING.test(path)),
+    ),
+    alone,
+  }
+}
+
+function mustBeAlone(path: string): boolean {
+  return MEASURING.test(path) || readFileSync(join(clone, path), 'utf8').includes(NEIGHBOUR)
+}
+
+/** `few` evenly among `many`, so that at any time some compute while others wait. */
+function spread(few: readonly string[], many: readonly string[]): string[] {
+  const place = (index: number, of: readonly string[]) => index / of.length
+  return [
+    ...few.map((path, index) => ({ path, at: place(index, few) })),
+    ...many.map((path, index) => ({ path, at: place(index, many) })),
+  ]
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ path }) => path)
 }

@@ -1,9 +1,12 @@
 /**
- * Makes this machine ready for tests that start real things: Debian packages, the user `perennial`.
+ * Makes this machine ready for tests that start real things: Debian packages, the user `perennial`, runtime images.
  *
  * As anybody but root there is no memory limit, no mount and no package, so the tests could only pretend:
  * they say the one command instead and exit with 2.
  */
+import { availableParallelism } from 'node:os'
+import { imageNames } from '../packages/sandbox/src/client/index.ts'
+import { openTestSandbox } from '../packages/sandbox/src/testing.ts'
 import { installPackages, missingPackages } from '../packages/cli/src/bootstrap/debian.ts'
 import { neededPackages, type DebianPackage } from '../packages/cli/src/bootstrap/needs.ts'
 import { asRoot, clone } from '../packages/cli/src/bootstrap/places.ts'
@@ -36,4 +39,20 @@ export async function prepareMachine(extra: readonly DebianPackage[] = []): Prom
     console.log(`→ adding the system user ${USER}, which nodes run as`)
     await makeUser()
   }
+}
+
+/**
+ * Makes the runtime images that this machine does not have yet. Daemons of several test files would each make the same
+ * one, and their tests wait for it.
+ */
+export async function prepareImages(): Promise<void> {
+  await using sandbox = await openTestSandbox()
+  const { client } = sandbox
+  const { images } = await client.probe()
+  const missing = imageNames.filter((name) => !images.includes(name))
+  if (missing.length > 0) console.log(`→ making runtime images, once for this machine: ${missing.join(', ')}`)
+  const makeSome = async () => {
+    for (let name = missing.shift(); name !== undefined; name = missing.shift()) await client.image({ name })
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, makeSome))
 }

@@ -1,5 +1,5 @@
 /** Runs groups of test files one after the other and prints one report over all of them, in node's own words. */
-import { relative } from 'node:path'
+import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { run } from 'node:test'
@@ -35,10 +35,9 @@ export async function runGroups({ groups, cwd }: { groups: readonly Group[]; cwd
       if (files.length === 0) continue
       for await (const event of run({ files: [...files], concurrency, timeout: FILE_TIMEOUT_MS, cwd })) {
         if (event.type === 'test:summary') continue
-        if (event.type === 'test:complete' && event.data.nesting === 0 && event.data.file) {
-          const { file, details } = event.data
-          took.set(file, (took.get(file) ?? 0) + details.duration_ms / 1000)
-        }
+        // A file is a test of its own around its tests, named by its path.
+        if (event.type === 'test:complete' && event.data.file === resolve(cwd, event.data.name))
+          took.set(event.data.name, event.data.details.duration_ms / 1000)
         const message = event.type === 'test:diagnostic' && event.data.nesting === 0 ? event.data.message : ''
         const [, word, count] = COUNT.exec(message) ?? []
         // Each group closes with counts of its own; the report closes once, with their sums.
@@ -55,6 +54,6 @@ export async function runGroups({ groups, cwd }: { groups: readonly Group[]; cwd
   const slowest = [...took]
     .toSorted(([, a], [, b]) => b - a)
     .slice(0, SLOWEST)
-    .map(([file, seconds]) => ({ file: relative(cwd, file), seconds }))
+    .map(([file, seconds]) => ({ file, seconds }))
   return { tests: sums.get('tests') ?? 0, failed: (sums.get('fail') ?? 0) + (sums.get('cancelled') ?? 0), slowest }
 }

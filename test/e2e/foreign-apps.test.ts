@@ -4,32 +4,28 @@ import { request } from 'node:http'
 import { after, before, test } from 'node:test'
 import { gitRemote, openTestNode, until, type GitRemote, type TestNode } from '@perennial/testnet'
 import { foreignSources } from './foreign.ts'
-import { dearMemory, type Prices } from './prices.ts'
+import { dearMemory } from './prices.ts'
 
 let remote: GitRemote
-let prices: Prices
+/** All that is open, to be closed in the opposite order, however far the start came. */
+const open = new AsyncDisposableStack()
 let node: TestNode
 
 before(async () => {
-  remote = await gitRemote({
-    repositories: {
-      'vitejs/react': foreignSources({
-        spec: 'create-vite@9.3.0',
-        folder: 'template-react-ts',
-        renamed: { _gitignore: '.gitignore', '_oxlintrc.json': '.oxlintrc.json' },
-      }),
-      'yjs/y-websocket-server': foreignSources({ spec: '@y/websocket-server@0.1.5' }),
-      'hexojs/site': foreignSources({ spec: 'hexo-cli@4.3.2', folder: 'assets' }),
-    },
-  })
-  prices = dearMemory(60_000n)
-  node = await openTestNode({ remotes: [remote], env: { PERENNIAL_PRICE_BOOK: prices.path } })
+  const repositories = {
+    'vitejs/react': foreignSources({
+      spec: 'create-vite@9.3.0',
+      folder: 'template-react-ts',
+      renamed: { _gitignore: '.gitignore', '_oxlintrc.json': '.oxlintrc.json' },
+    }),
+    'yjs/y-websocket-server': foreignSources({ spec: '@y/websocket-server@0.1.5' }),
+    'hexojs/site': foreignSources({ spec: 'hexo-cli@4.3.2', folder: 'assets' }),
+  }
+  remote = open.use(await gitRemote({ repositories }))
+  const prices = open.use(dearMemory(60_000n))
+  node = open.use(await openTestNode({ remotes: [remote], env: { PERENNIAL_PRICE_BOOK: prices.path } }))
 })
-after(async () => {
-  await node.close()
-  prices[Symbol.dispose]()
-  await remote.close()
-})
+after(() => open.disposeAsync())
 
 test('a framework app with a build step: Vite’s React template', async () => {
   await liveAndDie('vitejs/react', 150_000n, async (slug) => {

@@ -24,7 +24,7 @@ const parent = '/var/tmp'
 const prefix = 'perennial-hostile-'
 /** Making them takes most of a minute, so they are kept, and shared with the sandbox's own tests. */
 const images = '/var/cache/perennial-test-images'
-const diskBytes = 2 * 2 ** 30
+const defaultDiskBytes = 2 * 2 ** 30
 
 export type Outsider = ChildProcessByStdio<null, Readable, Readable>
 
@@ -40,8 +40,13 @@ export interface Cage {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** `network`: as openIsland's `host`. */
-export async function openCage({ network = 'new' }: { network?: 'new' | 'ours' } = {}): Promise<Cage> {
+export interface CageOptions {
+  /** As openIsland's `host`. */
+  readonly network?: 'new' | 'ours'
+  readonly diskBytes?: number
+}
+
+export async function openCage({ network = 'new', diskBytes = defaultDiskBytes }: CageOptions = {}): Promise<Cage> {
   if (process.getuid?.() !== 0) throw new Error('the hostile set needs root: run it as root')
   await clearAbandoned()
   const folder = mkdtempSync(join(parent, `${prefix}${process.pid}-`))
@@ -49,7 +54,7 @@ export async function openCage({ network = 'new' }: { network?: 'new' | 'ours' }
   chmodSync(folder, 0o711)
   const undo: (() => unknown)[] = [() => removeFolder(folder)]
   try {
-    const disk = mountLoopDisk(folder)
+    const disk = mountLoopDisk(folder, diskBytes)
     const root = join(disk, 'sandbox')
     const group = await openOuterGroup(`/perennial-${tagOf(root)}`)
     undo.push(() => group.close())
@@ -90,7 +95,7 @@ async function undoAll(undo: (() => unknown)[]): Promise<void> {
   if (complaints.length > 0) throw complaints[0]
 }
 
-function mountLoopDisk(folder: string): string {
+function mountLoopDisk(folder: string, diskBytes: number): string {
   const file = join(folder, 'disk.ext4')
   const at = join(folder, 'disk')
   mkdirSync(at)
