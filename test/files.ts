@@ -7,8 +7,8 @@ const ALL = ['packages/*/src/**/*.test.ts', 'apps/**/*.test.{js,ts}', 'test/**/*
 
 /** Say how long something takes, or how little of a core: beside others they would fail for reasons that are nobody's fault. */
 const MEASURING = /^test\/bootstrap\/up\.|^bench\//
-/** What a test calls that says how long others had to wait for an attack. */
-const NEIGHBOUR = 'openNeighbour('
+/** What a test brings that says how long others had to wait for an attack. */
+const NEIGHBOUR = /from '\.\/lab\/(?:neighbour|visits)\.ts'/
 /** Whole nodes, browsers and attacks: these wait most of their time, for money to run out, for the next second. */
 const WAITING = /^test\/.+\//
 
@@ -34,7 +34,7 @@ export function testFiles(words: readonly string[]): TestFiles {
 }
 
 function mustBeAlone(path: string): boolean {
-  return MEASURING.test(path) || readFileSync(join(clone, path), 'utf8').includes(NEIGHBOUR)
+  return MEASURING.test(path) || NEIGHBOUR.test(readFileSync(join(clone, path), 'utf8'))
 }
 
 /** `few` evenly among `many`, so that at any time some compute while others wait. */
