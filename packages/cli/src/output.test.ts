@@ -44,6 +44,14 @@ test("a stranger's words may say anything, but not move the cursor", async () =>
   assert.match(to.said.progress, /^refused: [^\p{Cc}\p{Cf}]*\ntwo\n$/u)
 })
 
+test('what a program gets moves no cursor either, and is what was said', () => {
+  const to = streams(true)
+  const said = { text: 'x\u009b31m\u202e\u{e0001}\u001b é' }
+  openOutput({ json: true }, to).answer('', said)
+  assert.match(to.said.answers, /^[^\p{Cc}\p{Cf}]*\n$/u)
+  assert.deepEqual(JSON.parse(to.said.answers), said)
+})
+
 test('a step that fails says so and passes the reason on', async () => {
   const to = streams(false)
   const failing = openOutput({ json: false }, to).step('Building', () => Promise.reject(new Error('no disk')))

@@ -34,7 +34,7 @@ export function openOutput(
   }
   return {
     json,
-    answer: (text, document) => void answers.write(json ? `${JSON.stringify(document)}\n` : `${plain(text)}\n`),
+    answer: (text, document) => void answers.write(`${json ? plainJson(document) : plain(text)}\n`),
     note,
     async step(what, work) {
       const startedMs = performance.now()
@@ -67,6 +67,14 @@ export function openOutput(
 export function plain(text: string): string {
   return stripVTControlCharacters(text).replaceAll(/[\p{Cc}\p{Cf}]/gu, (sign) =>
     sign === '\n' || sign === '\t' ? sign : '·',
+  )
+}
+
+/** JSON escapes half of those signs by itself; the others, which terminals obey as well, are escaped the same way. */
+function plainJson(document: unknown): string {
+  const unit = (text: string, at: number) => `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`
+  return JSON.stringify(document).replaceAll(/[\p{Cc}\p{Cf}]/gu, (sign) =>
+    Array.from({ length: sign.length }, (_, at) => unit(sign, at)).join(''),
   )
 }
 
