@@ -62,20 +62,32 @@ test('who waited for a download that another could not pay for gets it all the s
 test('more requests than a sandbox may have at once wait for their turn; too many are told so', async () => {
   let running = 0
   let most = 0
-  await using registry = await openTestRegistry((req, res) => {
+  let gate = Promise.resolve()
+  await using registry = await openTestRegistry(async (req, res) => {
     running++
     most = Math.max(most, running)
-    setTimeout(() => {
-      running--
-      const name = (req.url ?? '').slice(1)
-      res.end(JSON.stringify({ name, versions: {} }))
-    }, 5)
+    await Promise.all([gate, sleep(5)])
+    running--
+    const name = (req.url ?? '').slice(1)
+    res.end(JSON.stringify({ name, versions: {} }))
   })
   await using door = await openTestDoor({ npm: registry, connections: 4 })
   const answers = await Promise.all(Array.from({ length: 200 }, (_, n) => get(door, `/plum-${n}`)))
   assert.equal(answers.filter(({ status }) => status === 200).length, 200)
   assert.equal(most, 4)
-  const flood = await Promise.allSettled(Array.from({ length: 700 }, (_, n) => get(door, `/apple-${n}`)))
+  // Nothing is answered until somebody was told, however slowly the flood comes.
+  const { promise, resolve: told } = Promise.withResolvers<void>()
+  gate = promise
+  const flood = await Promise.allSettled(
+    Array.from({ length: 700 }, async (_, n) => {
+      const answer = await get(door, `/apple-${n}`).catch((error: unknown) => {
+        told()
+        throw error
+      })
+      if (answer.status === 429) told()
+      return answer
+    }),
+  )
   const refused = flood.filter((each) => each.status === 'rejected' || each.value.status === 429).length
   assert.ok(refused > 0 && refused < 700, `${refused} were refused`)
   assert.equal((await get(door, '/control')).status, 200)

@@ -69,7 +69,7 @@ export function openFiles({ store, upstream, clock }: FilesDeps): Files {
     return note === null ? undefined : remembered.set(key, JSON.parse(note) as Fact)
   }
 
-  async function download(wanted: FileWanted, fact: Fact, payer: Payer): Promise<Held | null> {
+  async function download(wanted: FileWanted, fact: Fact, payer: Payer): Promise<Held> {
     payer.fetched(REQUEST_BYTES)
     const from = await upstream()
     const answer = await from.get(wanted.urlOf(fact, from), {
@@ -89,7 +89,7 @@ export function openFiles({ store, upstream, clock }: FilesDeps): Files {
       if (!fact) return null
       const held = await store.open(fact.digest)
       if (held) return held
-      const mine: { held?: Held | null } = {}
+      const mine: { held?: Held } = {}
       await downloading.run(wanted.key, async () => {
         mine.held = await download(wanted, fact, payer)
       })

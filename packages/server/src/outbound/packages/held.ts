@@ -20,6 +20,11 @@ const CHUNK_BYTES = 128 * 1024
 const spare: Buffer[] = []
 const MOST_SPARE = 16
 
+/** A large file that was hashed on its way to the disk a moment ago. */
+export async function holdNew(path: string, sizeBytes: number): Promise<Held> {
+  return fromDisk(await open(path), sizeBytes)
+}
+
 /** Null if there is no such file or its bytes are others. */
 export async function hold(path: string, stored: { digest: Digest; sizeBytes: number }): Promise<Held | null> {
   const file = await open(path).catch(whenMissing)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import {
   appendFileSync,
   mkdtempSync,
@@ -200,7 +200,7 @@ test('a node killed at any moment of many downloads leaves only whole files', as
         const held = await store.receive({ algorithm: 'sha512', hex }, (async function* () {
           for (let at = 0; at < bytes.length; at += 20_000) yield bytes.subarray(at, at + 20_000)
         })(), 'x')
-        await held?.[Symbol.asyncDispose]()
+        await held[Symbol.asyncDispose]()
         await store.keepNote(hex, hex)
       }))`
     let kept = 0

@@ -15,7 +15,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { join } from 'node:path'
 import type { Clock } from '../../clock.ts'
 import { sha256, storedName, type Digest } from './digest.ts'
-import { hold, inMemory, whenMissing, type Held } from './held.ts'
+import { hold, holdNew, inMemory, whenMissing, type Held } from './held.ts'
 import { save } from './save.ts'
 
 export type { Held } from './held.ts'
@@ -25,7 +25,7 @@ export interface Store {
   /** The file, its bytes just checked; null if it is not kept. A damaged one is thrown away and null, too. */
   open(digest: Digest): Promise<Held | null>
   /** Keeps what `chunks` yields if it is what `digest` says, else throws `WrongIntegrity`. `what` is for its sentence. */
-  receive(digest: Digest, chunks: AsyncIterable<Buffer>, what: string): Promise<Held | null>
+  receive(digest: Digest, chunks: AsyncIterable<Buffer>, what: string): Promise<Held>
   /** A path for a file that the node makes itself; `adopt` takes it in, or whoever asked removes it. */
   incoming(): string
   adopt(path: string, made: { readonly digest: Digest; readonly sizeBytes: number }): Promise<void>
@@ -127,8 +127,14 @@ export async function openStore({ folder, maxBytes, clock, damaged }: StoreOptio
       const path = `files/${storedName(digest)}`
       try {
         const { sizeBytes, bytes } = await save(chunks, { path: incoming, digest, what })
-        await take(incoming, path, sizeBytes)
-        return bytes ? inMemory(bytes) : await hold(at(path), { digest, sizeBytes })
+        const held = bytes ? inMemory(bytes) : await holdNew(incoming, sizeBytes)
+        try {
+          await take(incoming, path, sizeBytes)
+          return held
+        } catch (error) {
+          await held[Symbol.asyncDispose]()
+          throw error
+        }
       } catch (error) {
         await rm(incoming, { force: true })
         throw error
