@@ -75,6 +75,17 @@ test('a manifest says of each file what is in the release', async () => {
   await client.removeScratch({ id: 'odd' })
 })
 
+test('what lies deeper than a path may be long is in neither release nor manifest', async () => {
+  await client.scratch({ id: 'deep', sizeBytes })
+  const name = 'd'.repeat(250)
+  await work('deep', `for i in $(seq 20); do mkdir ${name} && echo x > ${name}/file && cd ${name}; done`)
+  const { sha256 } = await client.pack({ scratch: 'deep' })
+  const found = seen(sha256).split('\n').length - 1
+  assert.equal(paths(sha256).length, found)
+  assert.ok(found > 25 && found < 40, String(found))
+  await client.removeScratch({ id: 'deep' })
+})
+
 test('a scratch disk with a base starts as that release, takes changes, and is packed as it is seen', async () => {
   await client.scratch({ id: 'second', sizeBytes, base })
   await client.scratch({ id: 'second', sizeBytes, base })

@@ -32,6 +32,7 @@ import { supervisorsGroup } from './supervisor.ts'
 import { sweep } from './sweep.ts'
 import { claimTag, dropTag } from './tag.ts'
 import { handlers } from './verbs.ts'
+import { letStillMove } from './volume-images.ts'
 import { openVolumes } from './volumes.ts'
 
 /** The watcher hears of a loss at once; this is for what it missed, as before it began to listen. */
@@ -51,6 +52,8 @@ export async function serve(options: Options): Promise<void> {
   await prepareLogs(at)
   await mkdir(ephemeralDisks(at), { recursive: true, mode: 0o700 })
 
+  // First, since a program that writes to a volume that stands still cannot be ended.
+  const volumes = await openVolumes(at)
   const { records, broken } = await loadRecords(at)
   for (const id of broken) await removeRecord(at, id)
   const running = records.filter(({ state }) => state === 'running')
@@ -65,7 +68,6 @@ export async function serve(options: Options): Promise<void> {
   const capacity = Math.min(at.capacity, ceiling.places)
   const numbers = openNumbers({ capacity, taken })
   const owners = openOwners(at, { numbers, notes })
-  const volumes = await openVolumes(at)
   const parts = { at, cgroups, capacity, locks: openLocks(), numbers, owners, volumes }
   const sandboxes = await openSandboxes({ ...parts, scratchOf: (id) => scratches.get(id), left }, records)
   // Mounted by a daemon that was killed while it grew or copied them.
@@ -73,8 +75,9 @@ export async function serve(options: Options): Promise<void> {
 
   guardRules(at, () => sandboxes.places())
   await listen(at, handlers({ ...parts, sandboxes, scratches }))
-  // Sandboxes go on without us; nothing needs to be written, since every step already was.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0))
+  // Sandboxes go on without us, those that wait for a copy too; nothing needs to be written: every step already was.
+  const end = () => void letStillMove().finally(() => process.exit(0))
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end)
   console.log(`sandboxd serves ${socketPath(at)}; sandboxes reach the host at ${at.doorAddress}`)
 }
 
@@ -84,6 +87,7 @@ export async function destroy(options: Options): Promise<void> {
   const at = await settleDown(options)
   const cgroups = openCgroups()
   await prepareConmon(at)
+  await openVolumes(at)
   await writeRules(at, [])
   await sweep(at, new Map(), cgroups)
   for (const group of [at.cgroupParent, supervisorsGroup(at)]) removeUnlessShared(cgroups, group)

@@ -47,8 +47,8 @@ export function manifestOf(folder: string, only?: readonly string[]): string {
     return isFolder
   }
   const walk = (below: string) => {
-    for (const name of readdirSync(Buffer.from(`${folder}/${below}`, bytes), { encoding: bytes }))
-      if (add(`${below}${name}`)) walk(`${below}${name}/`)
+    const names = unlessTooDeep(() => readdirSync(Buffer.from(`${folder}/${below}`, bytes), { encoding: bytes }))
+    for (const name of names ?? []) if (add(`${below}${name}`)) walk(`${below}${name}/`)
   }
   for (const path of only ?? []) {
     const parts = path.split('/')
@@ -63,7 +63,9 @@ export function manifestOf(folder: string, only?: readonly string[]): string {
 /** No line for what is not packed. */
 function describe(folder: string, path: string): { line?: string; isFolder: boolean } {
   const at = Buffer.from(`${folder}/${path}`, bytes)
-  const { mode, size } = lstatSync(at)
+  const found = unlessTooDeep(() => lstatSync(at))
+  if (!found) return { isFolder: false }
+  const { mode, size } = found
   const line = (...words: (string | number)[]) => `${words.join(' ')}\n`
   switch (mode & 0o170_000) {
     case 0o040_000:
@@ -76,6 +78,16 @@ function describe(folder: string, path: string): { line?: string; isFolder: bool
       return { line: line(mode & 0o111 ? '100777' : '100666', sha256(at), size, escape(path)), isFolder: false }
     default:
       return { isFolder: false }
+  }
+}
+
+/** What no path reaches is not packed either, and nothing that an app could use. */
+function unlessTooDeep<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') return undefined
+    throw error
   }
 }
 

@@ -66,8 +66,8 @@ export async function packRelease(
   const target = join(folder(at), `${temporary}${process.pid}-${++packed}`)
   const list = `${target}.files`
   const makeList = (begun: (pid: number) => void) => {
-    const argv = ['-n', '10', process.execPath, '--max-old-space-size=768', manifestProgram, from, list]
-    return run('nice', argv, { timeoutMs: listTimeoutMs, input: only?.join('\0') ?? '', begun })
+    const argv = ['-n', '10', process.execPath, '--max-old-space-size=768', manifestProgram, '.', list]
+    return run('nice', argv, { cwd: from, timeoutMs: listTimeoutMs, input: only?.join('\0') ?? '', begun })
   }
   const pack = (begun: (pid: number) => void) =>
     squash({ folder: from, file: target, chmod: 'a+rwX,u-s,g-s,o-t', begun, ...(only && { only }) })

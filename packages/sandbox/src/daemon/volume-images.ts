@@ -63,12 +63,21 @@ export async function copyImage({ from, to }: { from: string; to: string }): Pro
  * Who writes in spite of that waits.
  */
 export async function standingStill(point: string, work: () => Promise<void>): Promise<void> {
+  still.add(point)
   try {
     await run('fsfreeze', ['--freeze', point], { timeoutMs: copyTimeoutMs, isUrgent: true })
     await work()
   } finally {
     await letMove(point)
+    still.delete(point)
   }
+}
+
+const still = new Set<string>()
+
+/** For who ends in the middle of a copy. */
+export async function letStillMove(): Promise<void> {
+  await letAllMove([...still])
 }
 
 async function letMove(point: string): Promise<void> {

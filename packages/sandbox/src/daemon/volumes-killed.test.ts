@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openTestSandbox, runToEnd, spec } from '../testing.ts'
+import { tagOf } from './tag.ts'
 
 const sandbox = await openTestSandbox()
 const { client, options } = sandbox
@@ -44,6 +45,26 @@ test('sandboxd killed while it makes, mounts, grows and removes a volume loses n
     await crashDuring(client.removeVolume({ id: 'v' }), delayMs)
     assert.deepEqual(left(), { files: [], loops: 0 })
   }
+})
+
+test('a daemon that is told to end in the middle of a copy leaves nothing standing still', async () => {
+  await using other = await openTestSandbox()
+  await other.client.volume({ id: 'v', owner: 'app', sizeBytes })
+  const mounts = [
+    { kind: 'volume', id: 'v', at: '/data' },
+    { kind: 'share', id: 's', at: '/run/s' },
+  ] as const
+  const script = 'while :; do date > /data/x; sync /data/x; date > /run/s/x; done'
+  const { pid } = await other.client.start(spec({ id: 'x', owner: 'app', mounts, argv: ['sh', '-c', script] }))
+  const { root } = other.options
+  const point = join('/run', `perennial-${tagOf(root)}`, 'volumes/v')
+  execFileSync('nsenter', [`--mount=${join(root, 'ns/mnt')}`, 'fsfreeze', '--freeze', point])
+  await other.daemon.destroy()
+  assert.ok(!existsSync(root))
+  // Its supervisor buries it when it gets to it.
+  for (let tries = 0; existsSync(`/proc/${pid}`) && tries < 200; tries++) await sleep(50)
+  assert.ok(!existsSync(`/proc/${pid}`))
+  assert.ok(!execFileSync('losetup', ['-a'], { encoding: 'utf8' }).includes(root))
 })
 
 test('a damaged note costs no data and no other volume', async () => {
