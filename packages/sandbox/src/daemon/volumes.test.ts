@@ -66,6 +66,15 @@ test('a full volume is "no space", the program goes on, and there is room again 
   assert.equal(await run(script), 'No space left\nwent on\n')
 })
 
+test('writing much more than its memory limit to a volume is slow at worst; nobody is ended for it', async () => {
+  await client.volume({ id: 'wide', owner: 'app', sizeBytes: 400 * mebibyte })
+  const mounts = [{ kind: 'volume', id: 'wide', at }] as const
+  const limits = { memoryBytes: 32 * mebibyte, pids: 16, cpuPercent: 100 }
+  const script = `for i in 1 2 3; do dd if=/dev/zero of=/data/$i bs=1M count=100 2>/dev/null || echo failed; done; cat /data/* | wc -c`
+  assert.equal(await run(script, { mounts, limits }), `${300 * mebibyte}\n`)
+  await client.removeVolume({ id: 'wide' })
+})
+
 test('a volume takes the room of what it holds, and gives back what is deleted', async () => {
   await fresh()
   const used = async () => (await client.volumes())[0]?.usedBytes ?? 0
