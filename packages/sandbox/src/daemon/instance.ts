@@ -63,7 +63,7 @@ export function instance(options: {
     vethPrefix: `p${tag.slice(0, 6)}v`,
     cgroupParent: `/perennial-${tag}`,
     capacity: isDefault ? 8000 : 1000,
-    firstUid: isDefault ? uidFloor : uidFloor + (8000 + uidRangeOf(tag) * 1000) * uidsEach,
+    firstUid: isDefault ? uidFloor : uidFloor + (8000 + uidRangeOf(options.root) * 1000) * uidsEach,
   }
 }
 

@@ -8,11 +8,10 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The name also says which of so many ranges of user ids is the root's; the default root has one of its own. */
+/** Ranges of user ids for all roots but the default one, which has its own. */
 const uidRanges = 8
 
-export const uidRangeOf = (tag: string) => parseInt(tag, 16) % uidRanges
-
+const keptRange = (root: string) => join(root, 'uid-range')
 const kept = (root: string) => join(root, 'tag')
 const holder = (tag: string) => `/run/perennial-${tag}.root`
 
@@ -25,14 +24,14 @@ export function claimTag(root: string): { isRenamed: boolean } {
   const own = read(kept(root))
   // A root of an earlier version has no name of its own, and things on the machine under the one that is derived.
   const isNew = own === undefined && !existsSync(join(root, 'subnet'))
-  const ranges = isNew ? rangesOfOthers() : new Set<number>()
-  const isCrowded = (tag: string) => ranges.size < uidRanges && ranges.has(uidRangeOf(tag))
   for (let salt = 0; ; salt++) {
     const tag = salt === 0 ? (own ?? derive(root)) : derive(`${root}#${salt}`)
-    if (isOthers(tag, { root, own }) || isCrowded(tag)) continue
+    if (isOthers(tag, { root, own })) continue
     write(kept(root), tag)
     write(holder(tag), root)
-    return { isRenamed: own !== undefined && own !== tag }
+    const isRenamed = own !== undefined && own !== tag
+    if (isNew || isRenamed) write(keptRange(root), String(freeRange(root)))
+    return { isRenamed }
   }
 }
 
@@ -48,9 +47,22 @@ function isOthers(tag: string, { root, own }: { root: string; own: string | unde
   return own !== tag || read(kept(other)) === tag
 }
 
-function rangesOfOthers(): Set<number> {
+/** Which of the ranges is this root's; without a note, as of an earlier version, it follows from the name. */
+export function uidRangeOf(root: string): number {
+  const noted = read(keptRange(root))
+  return noted === undefined ? rangeOfName(root) : Number(noted) % uidRanges
+}
+
+const rangeOfName = (root: string) => parseInt(tagOf(root), 16) % uidRanges
+
+/** One that nobody else on the machine has, as long as there is one. */
+function freeRange(root: string): number {
   const tags = readdirSync('/run').flatMap((name) => /^perennial-([0-9a-f]{8})\.root$/.exec(name)?.[1] ?? [])
-  return new Set(tags.filter((tag) => read(kept(read(holder(tag)) ?? '')) === tag).map(uidRangeOf))
+  const others = tags.map((tag) => read(holder(tag)) ?? '').filter((other) => other !== root && existsSync(kept(other)))
+  const taken = new Set(others.map(uidRangeOf))
+  const first = rangeOfName(root)
+  const ranges = Array.from({ length: uidRanges }, (_, i) => (first + i) % uidRanges)
+  return ranges.find((range) => !taken.has(range)) ?? first
 }
 
 function derive(text: string): string {
