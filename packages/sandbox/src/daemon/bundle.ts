@@ -43,7 +43,8 @@ export async function writeBundle(
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'hosts'), `127.0.0.1 localhost\n::1 localhost\n127.0.1.1 ${spec.id}\n`)
   await writeFile(join(folder, 'resolv.conf'), spec.network === 'internet' ? publicResolvers : '')
-  await writeFile(join(folder, 'config.json'), JSON.stringify(ociConfig(at, { spec, parts, folder })))
+  // Settings are in it, which nobody else on the machine is to read.
+  await writeFile(join(folder, 'config.json'), JSON.stringify(ociConfig(at, { spec, parts, folder })), { mode: 0o600 })
 }
 
 /** Private networks are out of a sandbox's reach, the resolver of the host's network among them. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readdirSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -148,4 +148,15 @@ test('the port that an app listens on is reached from the host', async () => {
   const { address } = await client.start(spec({ id: 'web', image: 'node-24', argv }))
   assert.equal(await get(`http://${address}:8080`), 'ok')
   await client.remove({ id: 'web' })
+})
+
+test('no other user of the machine can read what a sandbox is given', async () => {
+  const secret = 'a-value-that-stands-nowhere-else'
+  const { id } = await client.start(spec({ id: 'given', argv: ['sleep', '60'], env: { SECRET: secret } }))
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups']
+  const places = [sandbox.options.root, ...readdirSync('/run').filter((name) => name.startsWith('perennial-')).map((name) => `/run/${name}`)] // prettier-ignore
+  const seen = spawnSync('setpriv', [...nobody, 'grep', '-rls', secret, ...places], { encoding: 'utf8' })
+  assert.equal(seen.stdout, '')
+  assert.notEqual(spawnSync('grep', ['-rls', secret, sandbox.options.root], { encoding: 'utf8' }).stdout, '')
+  await client.remove({ id })
 })
