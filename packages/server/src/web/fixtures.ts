@@ -1,6 +1,18 @@
 /** A made-up node for tests and screenshots of pages: names and figures invented, sums right. */
 import { METERS, type Micros } from '@perennial/protocol'
-import type { App, AppRow, Deployment, Estimate, Frame, FrontView, LogLine, PayForm, Payment, Totals } from './views.ts'
+import type {
+  About,
+  App,
+  AppRow,
+  Deployment,
+  Estimate,
+  Frame,
+  FrontView,
+  LogLine,
+  PayForm,
+  Payment,
+  Totals,
+} from './views.ts'
 
 export const NOW = new Date('2026-11-21T08:40:12Z')
 const DAY_MS = 86_400_000
@@ -107,6 +119,17 @@ const appNamed = (n: number, name: string, owner: string, description: string) =
   url: `http://${name}--${owner}.localhost:8080`,
   page: `http://127.0.0.1:8080/${name}--${owner}`,
 })
+
+export const about: About = {
+  commit: '4b825dc642cb6eb9a060e54bf8d69288fbee4904',
+  readme: {
+    name: 'README.md',
+    html: '<h3>Field notes</h3><p>What was seen, where and when, by <a href="https://terns.example/" rel="nofollow ugc noopener">people who walk</a>.</p><ul><li>birds</li><li>plants</li></ul>',
+    cut: false,
+  },
+  licence: { spdx: 'MIT', file: 'LICENSE' },
+  signature: 'The commit is not signed.',
+}
 
 export const app: App = {
   ...appNamed(

@@ -71,6 +71,7 @@ function handlers(done: TestSite['done'], state: TestSite['state']): Implementat
     ),
     implement(methods.apps.get, async ({ input }) => (named(input.app) ? state.app : nobody())),
     implement(methods.apps.list, async () => ({ apps: [...fixture.apps] })),
+    implement(methods.repository.get, async () => ({ about: fixture.about })),
     implement(methods.apps.logs, async ({ input }) => {
       const lines = state.lines.filter(({ seq }) => seq > (input.after ?? 0n))
       return { lines: [...lines], next: lines.at(-1)?.seq ?? input.after ?? 0n }
