@@ -59,6 +59,8 @@ const SCRATCH_BYTES = 2048 * MIB
 /** For /tmp: npm's cache, and what tools put there. */
 const WRITABLE_BYTES = 1024 * MIB
 const BUILD_PIDS = 512
+/** Lines of what git says while it fetches. */
+const MOST_SAID = 200
 const BUILD_CPU_PERCENT = 200
 
 export interface Attempts {
@@ -129,6 +131,8 @@ export function openAttempts(
       await log.say('out', `Fetching ${url}${deployment.ref === null ? '' : ` at ${deployment.ref}`}`)
       const ran = await run('fetch', spec, clock.monotonicMs() + FETCH_LIMITS.timeoutMs, async (read) => {
         for (const { stream, bytes } of read) lines[stream].push(bytes.toString('utf8'))
+        // A forge may talk as long as git runs; its last words are what is quoted.
+        if (lines.err.length > MOST_SAID) lines.err.splice(0, lines.err.length - MOST_SAID)
         await log.print(read.filter(({ stream }) => stream === 'err'))
       })
       if (ran.end.how === 'too-much-cpu')
@@ -222,10 +226,10 @@ export function openAttempts(
         await endStep(database, { deployment: deployment.id, name: 'build', status: 'done', at: clock.now() })
         return { kind: 'built', ...release, commit: fetched.commit, plan, receipt }
       } catch (error) {
-        // The build removed, or replaced by a link, the folder that it was to leave.
-        if (error instanceof SandboxRefused && path !== null && (error.code === 'missing' || error.code === 'invalid'))
-          return failed(`The build left no folder ${path}.`, 'See the build log.')
-        throw error
+        // The build removed, or replaced by a link, what it was to leave; or left what no image can hold.
+        if (!(error instanceof SandboxRefused) || (error.code !== 'missing' && error.code !== 'invalid')) throw error
+        if (path === null) return failed(`The release cannot be packed: ${error.message}.`, 'See the build log.')
+        return failed(`The build left no folder ${path}.`, 'See the build log.')
       }
     }
 

@@ -110,7 +110,7 @@ function parse(out: readonly string[]): Fetched {
     ref: ref === '' ? null : oneLine(ref),
     subject,
     committedAt,
-    signature: readSignature(whole(object, commit)),
+    signature: object.length >= COMMIT_BYTES ? { kind: 'other' } : readSignature(whole(object, commit)),
     root,
     ...folder,
     top,

@@ -32,5 +32,5 @@ export function when<T>(value: T | null | undefined | false, show: (value: T) =>
 
 /** Markup that was made to be safe where it was made, a README's. */
 export function raw(markup: string): Html {
-  return unescaped(visible(markup)) as Html
+  return unescaped(markup.split('\n').map(visible).join('\n')) as Html
 }

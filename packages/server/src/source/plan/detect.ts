@@ -42,8 +42,7 @@ export function planBuild(fetched: Planned): Plan | PlanRefusal {
   const look = root === '' ? top : openLook(fetched)
   const manifest = parseManifest(look.file('perennial.json'))
   if ('refusal' in manifest) return manifest
-  if (fetched.top === undefined && manifest.root !== undefined && manifest.root !== root)
-    return notFollowed(manifest.root)
+  if (root === '' && manifest.root !== undefined) return notFollowed(manifest.root)
   const appJson = look.file('app.json')
   const app = appJson === undefined ? NOTHING : parseAppJson(appJson)
   if ('refusal' in app) return app
@@ -71,7 +70,16 @@ export function planBuild(fetched: Planned): Plan | PlanRefusal {
   const ground: Ground = { look, top, root, wanted }
   const draft = planKind(ground, fetched.elsewhere ?? [])
   if ('refusal' in draft) return draft
-  return complete({ draft, ground, manifest, app, fetched })
+  const plan = complete({ draft, ground, manifest, app, fetched })
+  return isSound(plan)
+    ? plan
+    : planRefusal('One of its commands or settings holds a character that is none.', 'Remove it and deploy again.')
+}
+
+/** No program can be given a NUL, and no row of ours half a letter. */
+function isSound(value: unknown): boolean {
+  if (typeof value === 'string') return !value.includes('\0') && value.isWellFormed()
+  return typeof value !== 'object' || value === null || Object.entries(value).flat().every(isSound)
 }
 
 function planKind(ground: Ground, elsewhere: readonly string[]): Draft | PlanRefusal {
@@ -160,6 +168,7 @@ function isolated(plan: Pick<Plan, 'cwd' | 'packPath' | 'steps'>, root: string):
   if (plan.steps.length === 0) return { steps: [], packPath: root }
   const script = `
 set -e
+rm -rf .perennial-root
 mv -- "$1" .perennial-root
 find . -mindepth 1 -maxdepth 1 ! -name .perennial-root ! -name lost+found -exec rm -rf {} +
 find .perennial-root -mindepth 1 -maxdepth 1 -exec mv {} . ';'

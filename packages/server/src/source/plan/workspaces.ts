@@ -6,6 +6,7 @@
  */
 const MOST_GLOBS = 200
 const LONGEST = 65_536
+const LONGEST_LINE = 500
 
 /** The list below `packages:`, by lines; YAML's other ways of writing it are not read. */
 export function parsePnpmWorkspace(text: string): readonly string[] {
@@ -16,6 +17,7 @@ export function parsePnpmWorkspace(text: string): readonly string[] {
   if (inline !== undefined) return inline.split(',').slice(0, MOST_GLOBS).map(unquote).filter(Boolean)
   const globs: string[] = []
   for (const line of lines.slice(start + 1)) {
+    if (line.length > LONGEST_LINE) break
     if (/^\s*(?:#.*)?$/.test(line)) continue
     const item = /^\s*-\s+(.+)$/.exec(line)?.[1]
     if (item === undefined || globs.length >= MOST_GLOBS) break
