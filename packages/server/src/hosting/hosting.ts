@@ -162,7 +162,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
     const rows = every.filter(isWeb)
     const [sandboxes, counts] = await Promise.all([sandbox.list(), router.counts()])
     const states = new Map(sandboxes.map((one) => [one.id, one]))
-    await deps.data.look(states)
+    deps.data.look(states)
     const traffic = new Map(counts.map((count) => [count.app, count]))
     const nowMs = clock.monotonicMs()
     for (const row of rows) {
@@ -282,7 +282,7 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
       const keptApps = new Set(kept.filter(isWeb).map(({ app }) => app))
       for (const app of await apps.ids()) if (!keptApps.has(app)) await router.unroute({ app })
       for (const row of kept.filter(isWeb)) await adopt(row, sandboxes.get(row.id)?.state === 'frozen')
-      await deps.data.reconcile(dataOf(kept))
+      await deps.data.reconcile(dataOf(kept, ({ id }) => sandboxes.get(id)?.state === 'frozen'))
       // A worker stands still only while its data is copied, which the last node did not finish.
       for (const { id } of kept.filter((row) => !isWeb(row)))
         if (sandboxes.get(id)?.state === 'frozen') await sandbox.thaw({ id })
@@ -356,10 +356,14 @@ export function openHosting(services: Services, deps: HostingDeps): Hosting {
 const isWeb = ({ process, once }: Instance): boolean => process === 'web' && !once
 
 /** A worker of an app whose web process sleeps keeps its data awake. */
-function dataOf(kept: readonly Instance[]): KeptApp[] {
+function dataOf(kept: readonly Instance[], isFrozen: (row: Instance) => boolean): KeptApp[] {
   const found = new Map<string, KeptApp>()
-  for (const { app, payer, state } of kept)
-    found.set(app, { app, payer, asleep: state === 'asleep' && (found.get(app)?.asleep ?? true) })
+  // A row may still say asleep of one that was woken just before the kill.
+  for (const row of kept) {
+    const { app, payer, state } = row
+    const asleep = state === 'asleep' && isFrozen(row) && (found.get(app)?.asleep ?? true)
+    found.set(app, { app, payer, asleep })
+  }
   return [...found.values()]
 }
 

@@ -19,6 +19,7 @@ import { openLauncher, type LauncherDeps } from './launch.ts'
 import { openOnce, type Begun, type OnceTask } from './once.ts'
 import { liveInstances, liveSides, type Instance } from './queries.ts'
 import type { Router } from './router.ts'
+import { openRest } from './rest.ts'
 import { APP_PORT } from './spec.ts'
 import { isRight, mayWorkInBackground, targetOf, type Target } from './target.ts'
 import { startWebProcess } from './web-process.ts'
@@ -79,6 +80,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
   const launcher = openLauncher(services, deps)
   const workers = openWorkers(services, { ...deps, launcher, letGo }, appId)
   const once = openOnce(services, { ...deps, launcher, letGo }, appId)
+  const rest = openRest(database, data, appId)
   let failures = 0
   let backOff: Keeper['backOff'] = null
   /** Asleep since the last act, so that waking needs no look at the database. */
@@ -120,8 +122,12 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
   async function letGo(but: Instance): Promise<void> {
     const app = await apps.find(appId)
     if (app) await router.park(name(app))
-    for (const other of await liveInstances(database, appId))
-      if (other.id !== but.id) await drain(other, 'stopped while its disk grows')
+    for (const other of await liveInstances(database, appId)) {
+      if (other.id === but.id) continue
+      // Not woken first: its database may be what waits for this.
+      if (other.state === 'asleep') await retire(other, 'stopped while its disk grows')
+      else await drain(other, 'stopped while its disk grows')
+    }
     for (const other of await liveSides(database, appId))
       if (other.id !== but.id) await retire(other, 'stopped while its disk grows')
   }
@@ -146,9 +152,6 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     await data.stop(appId)
   }
 
-  /** Its database sleeps and stops with the last of its processes. */
-  const alone = async (): Promise<boolean> => (await liveSides(database, appId)).length === 0
-
   async function deploy(app: App, deployment: string): Promise<void> {
     const release = await builds.release(deployment)
     // Told again, after a kill or once a newer one was faster: its fate is decided, and is not decided anew.
@@ -156,7 +159,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     const payer = permitted(app.state).compute ? await funding.payerOf(app.id, 'run') : null
     const live = await liveInstances(database, app.id)
     // A release that nobody pays to run is the app's all the same: the first payment starts it.
-    const rest = async (detail: string) => {
+    const unpaid = async (detail: string) => {
       await database.transaction((tx) => becomes(tx, release, detail))
       return halt(live, 'replaced by a newer release')
     }
@@ -165,12 +168,12 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       await database.transaction((tx) => builds.waits(tx, deployment, unset))
       return say('warn', unset)
     }
-    if (app.stopped) return rest('the app is stopped')
-    if (payer === null) return rest(UNPAID)
+    if (app.stopped) return unpaid('the app is stopped')
+    if (payer === null) return unpaid(UNPAID)
     const target = { app, release, payer }
     const started = (await releasePhase(target, deployment)) ?? (await startNow(target, deployment))
     // The build itself may have taken the last of the money.
-    if (isRefusal(started) && started.refusal === 'request-declined/payment-required') return rest(UNPAID)
+    if (isRefusal(started) && started.refusal === 'request-declined/payment-required') return unpaid(UNPAID)
     await database.transaction(async (tx) => {
       if (isRefusal(started)) {
         const { sentence, nextStep = null } = started
@@ -178,8 +181,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       } else await becomes(tx, release, `release ${release.number} answers`)
     })
     if (isRefusal(started)) {
-      if ((await liveInstances(database, appId)).length === 0 && (await alone())) await data.stop(appId)
-      return
+      return rest.data()
     }
     failures = 0
     backOff = null
@@ -218,17 +220,19 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     const live = await liveInstances(database, appId)
     if (!target) {
       backOff = null
-      if (live.length > 0 || !(await alone())) {
+      if (live.length > 0 || !(await rest.alone())) {
         diagnostics.debug('phase', { phase: 'freeze', app: appId })
         await say('warn', app.stopped ? 'stopped by its admin' : `${app.state}: stopped until somebody pays`)
       }
+      await workers.follow(null, 'no money')
       return halt(live, app.stopped ? 'stopped by its admin' : 'no money')
     }
     // The newest is the one that requests are routed to.
     const right = live.findLast((one) => isRight(one, target))
     if (right) {
       for (const other of live) if (other !== right) await drain(other, 'one copy is enough')
-      return workers.follow(target, 'replaced')
+      await workers.follow(target, 'replaced')
+      return rest.data()
     }
     if (backOff && clock.monotonicMs() < backOff.untilMs) return
     const started = await start(target, null).catch((error: unknown) => {
@@ -237,7 +241,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
       throw error
     })
     if (isRefusal(started)) {
-      if (await alone()) await data.sleep(appId)
+      if (live.length === 0 && (await rest.alone())) await data.sleep(appId)
       return failed(started.sentence)
     }
     backOff = null
@@ -301,15 +305,14 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
             'Pay any amount.',
           )
         await data.wake(appId)
-        return once.begin({ ...target, ...task })
+        const begun = await once.begin({ ...target, ...task })
+        if (isRefusal(begun)) await rest.data()
+        return begun
       }),
     finish: (begun, reason) =>
       act(async () => {
         await once.finish(begun, reason)
-        if (!(await alone())) return
-        const states = (await liveInstances(database, appId)).map(({ state }) => state)
-        if (states.length === 0) await data.stop(appId)
-        else if (states.every((state) => state === 'asleep')) await data.sleep(appId)
+        await rest.data()
       }),
     get workersDueMs() {
       return workers.dueMs
@@ -336,7 +339,7 @@ export function openKeeper(services: Services, deps: KeeperDeps, appId: string):
     })
     if (outcome === 'busy') return
     dozing = { instance, where }
-    if (await alone()) await data.sleep(appId)
+    if (await rest.alone()) await data.sleep(appId)
     await say('ok', 'asleep in memory: nobody asked for it')
   }
 

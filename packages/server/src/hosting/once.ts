@@ -63,8 +63,9 @@ export function openOnce({ database, clock }: Services, deps: OnceDeps, appId: s
     async through(task) {
       const begun = await begin(task)
       if (isRefusal(begun)) return begun
-      const end = await untilEnd({ sandbox, clock }, { id: begun.instance.id, timeoutMs: RELEASE_MS, signal: stopping })
-      await finish(begun, end.sentence)
+      const { id } = begun.instance
+      const waited = untilEnd({ sandbox, clock }, { id, timeoutMs: RELEASE_MS, signal: stopping })
+      const end = await waited.finally(() => finish(begun, 'ended'))
       await logs.append(appId, 'node', [
         { level: end.code === 0 ? 'ok' : 'warn', text: `${task.process} ${end.sentence}` },
       ])

@@ -33,7 +33,8 @@ export interface RunsDeps {
 
 /** A command that its app's money would let run for ever ends here. */
 const LONGEST_MS = 3_600_000
-const AT_ONCE = 8
+/** These only wait; an app runs four at once (once.ts). */
+const AT_ONCE = 256
 const KEPT_MS = 90 * 86_400_000
 export function openRuns({ database, clock, jobs }: Services, { sandbox, inTurn }: RunsDeps): Runs {
   jobs.daily('runs: forget', (on, now) => forgetRuns(on, new Date(now.getTime() - KEPT_MS)))
@@ -43,7 +44,8 @@ export function openRuns({ database, clock, jobs }: Services, { sandbox, inTurn 
       const run = await runById(database, String(job.data['run']))
       if (!run || run.endedAt !== null) return
       const end = run.startedAt === null ? await perform(run, signal) : INTERRUPTED
-      await markEnded(database, { id: run.id, at: clock.now(), ...end })
+      if ((await runById(database, run.id))?.endedAt === null)
+        await markEnded(database, { id: run.id, at: clock.now(), ...end })
     },
     { atOnce: AT_ONCE },
   )
@@ -53,9 +55,15 @@ export function openRuns({ database, clock, jobs }: Services, { sandbox, inTurn 
     const { app, process, argv } = run
     const begun: Begun | Refusal = await inTurn(app, (keeper) => keeper.begin({ process, argv }))
     if (isRefusal(begun)) return { code: null, sentence: [begun.sentence, begun.nextStep ?? ''].join(' ').trim() }
-    const end = await untilEnd({ sandbox, clock }, { id: begun.instance.id, timeoutMs: LONGEST_MS, signal })
-    await inTurn(app, (keeper) => keeper.finish(begun, end.sentence))
-    return end
+    const { id } = begun.instance
+    try {
+      const end = await untilEnd({ sandbox, clock }, { id, timeoutMs: LONGEST_MS, signal })
+      // What is known of its end is kept, whatever happens to its sandbox.
+      await markEnded(database, { id: run.id, at: clock.now(), ...end })
+      return end
+    } finally {
+      await inTurn(app, (keeper) => keeper.finish(begun, 'ended'))
+    }
   }
 
   return {

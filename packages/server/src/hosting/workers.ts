@@ -30,7 +30,7 @@ export function openWorkers(services: Services, deps: WorkersDeps, appId: string
   const { database, clock } = services
   const { logs, launcher, letGo, watch } = deps
   /** By process; as many as a release names. */
-  const backOff = new Map<string, { failures: number; untilMs: number }>()
+  const backOff = new Map<string, { failures: number; untilMs: number; waiting: boolean }>()
 
   const live = async () => (await liveSides(database, appId)).filter(({ once }) => !once)
 
@@ -44,7 +44,7 @@ export function openWorkers(services: Services, deps: WorkersDeps, appId: string
   function failed(process: string, ranMs: number): void {
     const before = ranMs > STEADY_MS ? 0 : (backOff.get(process)?.failures ?? 0)
     const waitMs = Math.min(1000 * 2 ** Math.min(before, 10), LONGEST_BACK_OFF_MS)
-    backOff.set(process, { failures: before + 1, untilMs: clock.monotonicMs() + waitMs })
+    backOff.set(process, { failures: before + 1, untilMs: clock.monotonicMs() + waitMs, waiting: true })
   }
 
   async function start(target: Target, process: string): Promise<void> {
@@ -63,6 +63,8 @@ export function openWorkers(services: Services, deps: WorkersDeps, appId: string
       })
       if (isRefusal(started)) return failed(process, 0)
       await launcher.note(started, 'awake', { ...(started.address !== null && { address: started.address }) })
+      const tried = backOff.get(process)
+      if (tried) tried.waiting = false
       watch({ ...started, state: 'awake' })
     } catch (error) {
       failed(process, 0)
@@ -72,7 +74,7 @@ export function openWorkers(services: Services, deps: WorkersDeps, appId: string
 
   return {
     get dueMs() {
-      const times = [...backOff.values()].map(({ untilMs }) => untilMs)
+      const times = [...backOff.values()].filter(({ waiting }) => waiting).map(({ untilMs }) => untilMs)
       return times.length === 0 ? null : Math.min(...times)
     },
     async follow(target, reason) {

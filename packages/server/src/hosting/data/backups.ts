@@ -63,6 +63,7 @@ const EVERY_MS = 20 * 3_600_000
 const MOST_ATTEMPTS = 5
 const MIB = 2 ** 20
 const JOB = 'backup'
+const PARTS = ['files', 'database'] as const
 
 export const shortOf = (uuid: string) => uuid.replaceAll('-', '')
 const scratchOf = (backup: string) => `k-${shortOf(backup)}`
@@ -75,6 +76,9 @@ export function openBackups(services: Services, deps: BackupsDeps): Backups {
   async function clear({ id }: Backup): Promise<void> {
     await sandbox.removeScratch({ id: scratchOf(id) })
     await disks.abandon(id)
+    // Of a try that failed: the next one copies anew, and its parts must be of one moment.
+    if ((await backupById(database, id))?.state === 'kept') return
+    for (const part of PARTS) await sandbox.removeArchive({ id: `${scratchOf(id)}-${part}` })
   }
 
   async function make(job: Job, signal: AbortSignal): Promise<void> {

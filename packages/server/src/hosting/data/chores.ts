@@ -3,7 +3,7 @@
  * the app, bounded in time; a node that was killed finds and removes what they left by its name.
  */
 import { permitted, refuse, type Refusal } from '@perennial/protocol'
-import type { Exit, SandboxClient, SandboxSpec } from '@perennial/sandbox/client'
+import { SandboxRefused, type Exit, type SandboxClient, type SandboxSpec } from '@perennial/sandbox/client'
 import type { Apps } from '../../apps/index.ts'
 import type { AccountName, Metering } from '../../metering/index.ts'
 import type { Services } from '../../services.ts'
@@ -36,7 +36,10 @@ const LONGEST_MS = 60 * 60_000
 
 export function openChores({ clock }: Pick<Services, 'clock'>, { sandbox, apps, metering }: ChoresDeps): Chores {
   async function end(id: string): Promise<void> {
-    await sandbox.stop({ id, graceMs: 0 })
+    await sandbox.stop({ id, graceMs: 0 }).catch((error: unknown) => {
+      // It was refused before it began; whoever started it is told why.
+      if (!(error instanceof SandboxRefused) || error.code !== 'missing') throw error
+    })
     await metering.detach(id)
     await sandbox.remove({ id })
   }

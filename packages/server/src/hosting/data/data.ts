@@ -50,7 +50,7 @@ export interface Data {
   readonly backups: Backups
   readonly restores: Restores
   /** Each second, with what the daemon lists: a database that ended is started again. */
-  look(sandboxes: ReadonlyMap<string, Sandbox>): Promise<void>
+  look(sandboxes: ReadonlyMap<string, Sandbox>): void
   /** After a start of the node, with the apps that went on without it. */
   reconcile(kept: readonly KeptApp[]): Promise<void>
   start(): void
@@ -119,7 +119,8 @@ export function openData(services: Services, deps: DataDeps): Data {
         while (!stop.signal.aborted) {
           await disks
             .measure()
-            .catch((error: unknown) => diagnostics.warn('volumes could not be measured; trying again', { error }))
+            .then(() => disks.sweep())
+            .catch((error: unknown) => diagnostics.warn('volumes could not be looked at; trying again', { error }))
           await clock.sleep(MEASURE_MS, stop.signal)
         }
       })()

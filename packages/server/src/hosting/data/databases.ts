@@ -30,8 +30,8 @@ export interface Databases {
   stop(app: string): Promise<void>
   /** While it stands still. */
   still<T>(app: string, work: () => Promise<T>): Promise<T>
-  /** What ended by itself is started again. */
-  look(sandboxes: ReadonlyMap<string, Sandbox>): Promise<void>
+  /** What ended by itself is started again, without holding up whoever looks. */
+  look(sandboxes: ReadonlyMap<string, Sandbox>): void
   /** After a start of the node: what an app that goes on needs goes on, everything else is stopped. */
   reconcile(kept: readonly KeptApp[], sandboxes: ReadonlyMap<string, Sandbox>): Promise<void>
 }
@@ -150,11 +150,21 @@ export function openDatabases(
     await logs.append(app, 'node', [{ level, text }])
   }
 
+  const mending = new Set<string>()
+  /** Looked at once more: whoever had the turn before may have stopped or started it. */
+  async function mend(app: string, entry: Entry, sentence: string): Promise<void> {
+    const state = await stateOf(databaseIdOf(app))
+    if (entries.get(app) === entry && !entry.asleep && (state === undefined || state === 'exited'))
+      await again(app, entry, sentence)
+  }
+
   return {
     up: ({ app, payer, letGo }) =>
       inTurn(app, async () => {
+        const served = entries.has(app)
         const failed = await up(app, payer, letGo)
-        if (failed) await stop(app)
+        // One that others use goes on.
+        if (failed && !served) await stop(app)
         return failed
       }),
     unwanted(app) {
@@ -189,17 +199,15 @@ export function openDatabases(
           if (runs) await sandbox.thaw({ id: databaseIdOf(app) }).catch(onlyRefused)
         }
       }),
-    async look(sandboxes) {
+    look(sandboxes) {
       for (const [app, entry] of entries) {
         const found = sandboxes.get(databaseIdOf(app))
         if (entry.asleep || (found && found.state !== 'exited')) continue
-        if (clock.monotonicMs() < entry.tryAtMs) continue
-        await inTurn(app, async () => {
-          // Looked at once more: whoever had the turn before may have stopped or started it.
-          const state = await stateOf(databaseIdOf(app))
-          if (entries.get(app) !== entry || entry.asleep || (state !== undefined && state !== 'exited')) return
-          await again(app, entry, found?.exit?.sentence ?? 'is gone')
-        }).catch((error: unknown) => diagnostics.warn('a database could not be started again', { app, error }))
+        if (clock.monotonicMs() < entry.tryAtMs || mending.has(app)) continue
+        mending.add(app)
+        inTurn(app, () => mend(app, entry, found?.exit?.sentence ?? 'is gone'))
+          .catch((error: unknown) => diagnostics.warn('a database could not be started again', { app, error }))
+          .finally(() => mending.delete(app))
       }
     },
     async reconcile(kept, sandboxes) {

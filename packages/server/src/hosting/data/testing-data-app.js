@@ -18,6 +18,11 @@ function put(name, text) {
   closeSync(top)
 }
 
+function contents() {
+  const names = readdirSync(folder).filter((one) => one !== 'lost+found')
+  return Object.fromEntries(names.map((one) => [one, readFileSync(`${folder}/${one}`, 'utf8')]))
+}
+
 function fill() {
   const file = openSync(`${folder}/filler`, 'w')
   let code
@@ -90,6 +95,8 @@ async function answer(request) {
       .filter((one) => one !== 'lost+found')
       .toSorted()
       .join()
+  if (pathname === '/all') return JSON.stringify(contents())
+  if (pathname === '/both') return JSON.stringify({ files: contents(), rows: await sql(searchParams.get('text')) })
   if (pathname === '/fill') return fill()
   if (pathname === '/clear') return rmSync(`${folder}/filler`) ?? 'cleared'
   if (pathname === '/sql') return JSON.stringify(await sql(searchParams.get('text')))
