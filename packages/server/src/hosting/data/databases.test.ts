@@ -68,7 +68,7 @@ test('statements and rows are in no log, not even when they fail', async () => {
   assert.doesNotMatch(printed + (await host.bench.log(app.id)), /marmalade|duplicate/)
 })
 
-test('a full database says "no space", and works again once something was deleted', { timeout: 120_000 }, async () => {
+test('a full database takes no more, and works again once something was deleted', { timeout: 120_000 }, async () => {
   const { host, sql } = data
   const app = await host.run('octo/packed', await keeperFiles({ database: 'postgres' }))
   await sql(app, 'create table heap (bytes text)')
