@@ -20,6 +20,11 @@ const settleMs = 300
 const harmless = 3
 /** Other work on this machine looks like harm: whoever seems disturbed is looked at again. */
 const looks = 4
+/**
+ * In a second of visits the slowest hundredth is two or three of them, and one turn of the kernel's scheduler is most of
+ * what they wait: less than this is no harm that a short run could tell from chance. Longer runs hold the figure alone.
+ */
+const unnoticedMs = scale === 1 ? 30 : 0
 
 /** What an attack may use that is to be weighed against the neighbour: as much as the neighbour has. */
 const limits = { memoryBytes: 128 * mebibyte, pids: 64, cpuPercent: 100 }
@@ -73,13 +78,16 @@ interface Disturbance {
   readonly reading: Reading | undefined
 }
 
+const isHarmless = ({ times, loud }: Pick<Disturbance, 'times' | 'loud'>): boolean =>
+  times < harmless || loud.p99Ms < unnoticedMs
+
 /** The attack in a sandbox of its own, as any other app. */
 async function disturbanceNextDoor(cage: Cage, script: string): Promise<Disturbance> {
   const { client } = cage
   const id = 'attack'
   await using neighbour = await openNeighbour(cage)
   const all: Disturbance[] = []
-  for (let look = 0; look < looks && !all.some(({ times }) => times < harmless); look++) {
+  for (let look = 0; look < looks && !all.some(isHarmless); look++) {
     const quiet = await neighbour.visit()
     await client.start(spec({ id, image: 'node-26', script, limits }))
     await sleep(settleMs)
@@ -109,7 +117,10 @@ async function disturbanceAtHome(cage: Cage, script: string): Promise<Disturbanc
 export function testNeighbour(cage: () => Cage, { attack, script }: { attack: string; script: string }): void {
   test(`a neighbour’s visitors notice nothing of ${attack}, and what it used is counted to it`, async () => {
     const { times, quiet, loud, reading } = await disturbanceNextDoor(cage(), script)
-    assert.ok(times < harmless, `visits took ${times.toFixed(1)} times as long: ${JSON.stringify({ quiet, loud })}`)
+    assert.ok(
+      isHarmless({ times, loud }),
+      `visits took ${times.toFixed(1)} times as long: ${JSON.stringify({ quiet, loud })}`,
+    )
     assert.equal(loud.failed, 0)
     assert.ok((reading?.cpuNs ?? 0n) > 0n)
   })
